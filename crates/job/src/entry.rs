@@ -1,0 +1,311 @@
+//! From an inbox entry, as raw bytes, to a job: a good one, or a failed one that says what is wrong.
+
+use crate::json::cut;
+use crate::request::{MAX_BYTES, fingerprint_of_bytes, too_long};
+use crate::{AccountName, ErrorKind, ExportFormat, JobError, JobId, Kind, Request};
+
+/// The longest `meta`, in bytes.
+pub const MAX_META: usize = 4 * 1024;
+/// The longest `timeout`, in seconds: a week.
+pub const MAX_TIMEOUT_S: u64 = 7 * 24 * 3600;
+/// The latest `run_at`, in Unix milliseconds: 13 digits, the year 2286.
+pub const MAX_RUN_AT: u64 = 9_999_999_999_999;
+/// The most of a bad value that an error shows, in characters.
+const SHOWN: usize = 60;
+/// The longest error message, in characters.
+const MAX_MESSAGE: usize = 1_000;
+
+/// An inbox entry as Redis holds it.
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'a> {
+    /// The stream's id of the entry.
+    pub entry_id: &'a str,
+    /// Its fields in order, not yet known to be text.
+    pub fields: &'a [(Vec<u8>, Vec<u8>)],
+}
+
+/// A job that intake may write.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewJob {
+    /// The caller's id, or the entry's.
+    pub id: JobId,
+    /// Whose key and budget.
+    pub account: AccountName,
+    /// Which endpoint.
+    pub kind: Kind,
+    /// Formats wanted as files, the first of them goes with the POST.
+    pub exports: Vec<ExportFormat>,
+    /// 0 first to 9 last.
+    pub priority: u8,
+    /// Not before this time, Unix milliseconds.
+    pub run_at: Option<u64>,
+    /// Seconds from submit to the deadline.
+    pub timeout_s: Option<u64>,
+    /// URL to call at the end.
+    pub callback: Option<String>,
+    /// The caller's own words, given back with the result.
+    pub meta: Option<String>,
+    /// W3C trace context.
+    pub traceparent: Option<String>,
+    /// Tells another wish under the same id apart.
+    pub fingerprint: String,
+    /// What was odd but harmless.
+    pub warnings: Vec<String>,
+}
+
+/// What intake writes for an entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Judged {
+    /// A job to queue.
+    Accepted(NewJob),
+    /// A job that failed at once.
+    Rejected {
+        /// What could be read of it, with defaults for the rest.
+        job: NewJob,
+        /// What is wrong: every problem, by field.
+        error: JobError,
+        /// Whether the request is small enough to be kept with the record.
+        keep_request: bool,
+    },
+}
+
+impl Judged {
+    /// The job, good or bad.
+    pub fn job(&self) -> &NewJob {
+        match self {
+            Self::Accepted(job) | Self::Rejected { job, .. } => job,
+        }
+    }
+}
+
+const FIELDS: [&str; 11] = [
+    "request",
+    "id",
+    "account",
+    "kind",
+    "exports",
+    "priority",
+    "run_at",
+    "timeout",
+    "callback",
+    "meta",
+    "traceparent",
+];
+
+/// Judges an entry. Never fails: what can't be used becomes a job that says why.
+pub fn judge(entry: &Entry<'_>) -> Judged {
+    let mut reader = Reader {
+        fields: entry.fields,
+        problems: Vec::new(),
+        warnings: Vec::new(),
+    };
+    reader.look_for_odd_fields();
+    let id = reader.id(entry.entry_id);
+    let account = reader.parsed("account", "1 to 64 of A-Z a-z 0-9 . _ -", |t| {
+        AccountName::new(t).ok()
+    });
+    let kind = reader
+        .parsed("kind", "generation, template or agent", |t| t.parse().ok())
+        .unwrap_or_default();
+    let exports = reader.exports();
+    let priority = reader.parsed("priority", "a whole number from 0 to 9", |t| {
+        whole(t).filter(|n| *n <= 9)
+    });
+    let run_at = reader.parsed("run_at", "a time in Unix milliseconds", |t| {
+        whole(t).filter(|n| *n <= MAX_RUN_AT)
+    });
+    let timeout_s = reader.parsed("timeout", "whole seconds from 1 to 604800", |t| {
+        whole(t).filter(|n| (1..=MAX_TIMEOUT_S).contains(n))
+    });
+    let callback = reader.parsed("callback", "an https URL of at most 2048 bytes", |t| {
+        (t.starts_with("https://")
+            && t.len() <= 2048
+            && !t.contains(|c: char| c.is_whitespace() || c.is_control()))
+        .then(|| t.to_owned())
+    });
+    if callback.is_some() {
+        reader
+            .warnings
+            .push("callback: kept, but this version of gammaq does not call it yet".to_owned());
+    }
+    let meta = reader.meta();
+    let traceparent = reader.traceparent();
+    let request = reader.request(kind, &exports);
+
+    let account = account.unwrap_or_default();
+    let mut job = NewJob {
+        id,
+        fingerprint: String::new(),
+        exports: request
+            .as_ref()
+            .map_or(exports, |request| request.wanted().to_vec()),
+        account,
+        kind,
+        priority: priority.and_then(|p| u8::try_from(p).ok()).unwrap_or(5),
+        run_at,
+        timeout_s,
+        callback,
+        meta,
+        traceparent,
+        warnings: Vec::new(),
+    };
+    let raw = reader.first("request").unwrap_or_default();
+    job.fingerprint = match &request {
+        Some(request) => request.fingerprint(&job.account, job.kind),
+        None => fingerprint_of_bytes(raw),
+    };
+    job.warnings = reader.warnings;
+    if reader.problems.is_empty() {
+        return Judged::Accepted(job);
+    }
+    let message = cut(&reader.problems.join("; "), MAX_MESSAGE);
+    Judged::Rejected {
+        job,
+        error: JobError::new(ErrorKind::InvalidRequest, message),
+        keep_request: raw.len() <= MAX_BYTES,
+    }
+}
+
+struct Reader<'a> {
+    fields: &'a [(Vec<u8>, Vec<u8>)],
+    problems: Vec<String>,
+    warnings: Vec<String>,
+}
+
+impl<'a> Reader<'a> {
+    fn first(&self, name: &str) -> Option<&'a [u8]> {
+        self.fields
+            .iter()
+            .find(|(n, _)| n == name.as_bytes())
+            .map(|(_, value)| value.as_slice())
+    }
+
+    fn count(&self, name: &str) -> usize {
+        self.fields.iter().filter(|(n, _)| n == name.as_bytes()).count()
+    }
+
+    fn look_for_odd_fields(&mut self) {
+        for name in FIELDS {
+            if self.count(name) > 1 {
+                self.problems.push(format!(
+                    "{name}: stands {} times; once is allowed",
+                    self.count(name)
+                ));
+            }
+        }
+        for (name, _) in self
+            .fields
+            .iter()
+            .filter(|(n, _)| !FIELDS.iter().any(|known| n == known.as_bytes()))
+            .take(8)
+        {
+            self.warnings.push(format!(
+                "{}: not a field of an entry; ignored",
+                cut(&String::from_utf8_lossy(name), 40)
+            ));
+        }
+    }
+
+    /// The field's text; a problem where it is empty or not UTF-8.
+    fn text(&mut self, name: &str) -> Option<&'a str> {
+        let bytes = self.first(name)?;
+        if bytes.is_empty() {
+            self.problems
+                .push(format!("{name}: empty; leave it out or give it a value"));
+            return None;
+        }
+        let text = std::str::from_utf8(bytes);
+        if let Err(error) = text {
+            self.problems
+                .push(format!("{name}: not UTF-8 at byte {}", error.valid_up_to()));
+        }
+        text.ok()
+    }
+
+    fn parsed<T>(&mut self, name: &str, allowed: &str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+        let text = self.text(name)?;
+        let value = parse(text);
+        if value.is_none() {
+            self.problems.push(format!(
+                "{name}: \"{}\" is not allowed; {allowed} is",
+                cut(text, SHOWN)
+            ));
+        }
+        value
+    }
+
+    fn id(&mut self, entry_id: &str) -> JobId {
+        let own = self.parsed("id", "1 to 64 of A-Z a-z 0-9 . _ -", |t| JobId::new(t).ok());
+        let own = own.filter(|_| self.count("id") == 1);
+        // A stream's id is digits and a dash, so it is always a name.
+        own.or_else(|| JobId::new(entry_id).ok())
+            .unwrap_or_else(JobId::unnamed)
+    }
+
+    fn exports(&mut self) -> Vec<ExportFormat> {
+        self.parsed("exports", "a comma-separated list of pdf, pptx and png", |text| {
+            text.split(',')
+                .map(|word| word.trim().parse().ok())
+                .collect::<Option<Vec<ExportFormat>>>()
+        })
+        .unwrap_or_default()
+    }
+
+    fn meta(&mut self) -> Option<String> {
+        let text = self.text("meta")?;
+        if text.len() > MAX_META {
+            self.problems.push(format!(
+                "meta: {} bytes; allowed are at most {MAX_META}",
+                text.len()
+            ));
+            return None;
+        }
+        Some(text.to_owned())
+    }
+
+    /// The W3C rule: a trace context that can't be read is left out and harms nothing.
+    fn traceparent(&mut self) -> Option<String> {
+        let text = self.text("traceparent")?;
+        let parts: Vec<&str> = text.split('-').collect();
+        let hex = |part: &str, len: usize| {
+            part.len() == len && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+        };
+        let good = matches!(parts.as_slice(), [version, trace, span, flags, ..]
+            if hex(version, 2) && hex(trace, 32) && hex(span, 16) && hex(flags, 2)
+                && *version != "ff" && trace.contains(|c| c != '0') && span.contains(|c| c != '0')
+                && text.len() <= 256 && (*version != "00" || parts.len() == 4));
+        if !good {
+            self.warnings
+                .push("traceparent: not a W3C trace context; left out".to_owned());
+        }
+        good.then(|| text.to_owned())
+    }
+
+    fn request(&mut self, kind: Kind, exports: &[ExportFormat]) -> Option<Request> {
+        let Some(bytes) = self.first("request") else {
+            self.problems
+                .push("request: missing; the JSON body for Gamma is required".to_owned());
+            return None;
+        };
+        if bytes.len() > MAX_BYTES {
+            self.problems.push(too_long(bytes.len()));
+            return None;
+        }
+        let text = self.text("request")?;
+        Request::parse(text, kind, exports)
+            .map_err(|problems| self.problems.extend(problems))
+            .ok()
+    }
+}
+
+/// Digits and nothing else: no sign, no space, no exponent.
+fn whole(text: &str) -> Option<u64> {
+    text.bytes()
+        .all(|b| b.is_ascii_digit())
+        .then(|| text.parse().ok())
+        .flatten()
+}
+
+#[cfg(test)]
+#[path = "entry_tests.rs"]
+mod tests;
