@@ -1,0 +1,244 @@
+//! Claims: a worker takes as many jobs as it has room for.
+
+use std::time::Duration;
+
+use gammaq_job::{ExportFormat, Kind, State};
+use redis::Value;
+
+use crate::script::{CLAIM_JOBS, MAX_ITEMS};
+use crate::{Error, Queue, ms, value};
+
+/// What the script is sent; see its header.
+#[cfg(test)]
+pub(crate) const ARGV: &str =
+    "events_cap ttl_ms worker want lease_ms on_ambiguous max_resubmits spread_ms looks submits foreign...";
+
+/// The fields of the record that a claimed job carries, in the script's order.
+pub(crate) const FIELDS: [&str; 22] = [
+    "state",
+    "account",
+    "fence",
+    "attempts",
+    "worker",
+    "priority",
+    "seq",
+    "kind",
+    "exports",
+    "generation_id",
+    "base_url",
+    "polls",
+    "poll_failures",
+    "deadline",
+    "created_at",
+    "traceparent",
+    "late_until",
+    "resubmits",
+    "timeout",
+    "submit_failures",
+    "warnings",
+    "slot",
+];
+
+/// What becomes of a submit whose outcome isn't known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnAmbiguous {
+    /// It waits for an operator.
+    Park,
+    /// It is submitted again, at most so often; Gamma may be paid twice for it.
+    Resubmit(u32),
+}
+
+/// What a worker asks for.
+#[derive(Debug, Clone, Copy)]
+pub struct ClaimRequest<'a> {
+    /// Who asks.
+    pub worker: &'a str,
+    /// The most jobs, 1 to 1,000.
+    pub want: usize,
+    /// How long they are held.
+    pub lease: Duration,
+    /// What becomes of submits of dead workers.
+    pub on_ambiguous: OnAmbiguous,
+    /// Over what time the looks that waited for a pause come back.
+    pub spread: Duration,
+    /// The most looks.
+    pub looks: usize,
+    /// The most submits.
+    pub submits: usize,
+    /// Accounts to leave to other workers.
+    pub foreign: &'a [String],
+}
+
+/// What a worker got.
+#[derive(Debug)]
+pub struct Claim {
+    /// Redis's time, Unix milliseconds.
+    pub now: u64,
+    /// When there will be something to do next, if that is known.
+    pub next_at: Option<u64>,
+    /// How many jobs stand in the schedule.
+    pub due_count: u64,
+    /// How late the oldest step was.
+    pub oldest_late: Duration,
+    /// The jobs.
+    pub jobs: Vec<Claimed>,
+}
+
+/// What to do with a claimed job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Send its request.
+    Submit,
+    /// Look at its generation.
+    Look,
+}
+
+/// A job in a worker's hands. Times are Unix milliseconds by Redis's clock.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    /// The job.
+    pub id: String,
+    /// This hold's number: every write is compared with it.
+    pub fence: u64,
+    /// What to do.
+    pub step: Step,
+    /// Whether it tries out an account that was paused.
+    pub probe: bool,
+    /// The request, for a submit.
+    pub request: String,
+    /// Redis's time of the claim.
+    pub claimed_at: u64,
+    /// Where it stands.
+    pub state: State,
+    /// Whose key.
+    pub account: String,
+    /// POSTs begun before this one.
+    pub attempts: u32,
+    /// Which endpoints.
+    pub kind: Kind,
+    /// Formats wanted.
+    pub exports: Vec<ExportFormat>,
+    /// Gamma's name for the generation, for a look.
+    pub generation_id: String,
+    /// Where it was submitted.
+    pub base_url: String,
+    /// Looks so far.
+    pub polls: u64,
+    /// Looks in a row that brought no answer.
+    pub poll_failures: u32,
+    /// When a look that says pending ends it.
+    pub deadline: u64,
+    /// When it was accepted.
+    pub created_at: u64,
+    /// W3C trace context.
+    pub traceparent: String,
+    /// Until when a timed-out job is looked at.
+    pub late_until: u64,
+    /// Submits made again by policy.
+    pub resubmits: u32,
+    /// The caller's own timeout.
+    pub timeout: Option<Duration>,
+    /// Submits in a row that never reached Gamma.
+    pub submit_failures: u32,
+    /// Warnings so far.
+    pub warnings: Vec<String>,
+    /// Its place in the budget.
+    pub slot: String,
+}
+
+impl Queue {
+    /// Takes jobs. Where the answer is lost, they come back by themselves when their lease ends.
+    ///
+    /// # Errors
+    /// By reaction; see [`Error`].
+    pub async fn claim_jobs(&self, request: &ClaimRequest<'_>) -> Result<Claim, Error> {
+        let (word, most) = match request.on_ambiguous {
+            OnAmbiguous::Park => ("park", 0),
+            OnAmbiguous::Resubmit(most) => ("resubmit", most),
+        };
+        let mut call = self.call(&CLAIM_JOBS);
+        call.arg(request.worker)
+            .arg(request.want.clamp(1, MAX_ITEMS))
+            .arg(ms(request.lease))
+            .arg(word)
+            .arg(most);
+        call.arg(ms(request.spread))
+            .arg(request.looks)
+            .arg(request.submits);
+        for account in request.foreign.iter().take(MAX_ITEMS) {
+            call.arg(account);
+        }
+        let mut parts = value::list(self.invoke(&call).await?)?;
+        let (Some(jobs), [now, next_at, due_count, late]) = (parts.pop(), parts.as_slice()) else {
+            return Err(Error::Refused("claim_jobs answered too little".to_owned()));
+        };
+        let now = value::number(now);
+        let next = value::text(next_at);
+        Ok(Claim {
+            now,
+            next_at: (!next.is_empty()).then(|| value::number(next_at)),
+            due_count: value::number(due_count),
+            oldest_late: Duration::from_millis(value::number(late)),
+            jobs: value::list(jobs)?
+                .into_iter()
+                .map(|job| claimed(job, now))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+fn claimed(job: Value, now: u64) -> Result<Claimed, Error> {
+    let parts = value::texts(job)?;
+    let [id, fence, step, probe, request, fields @ ..] = parts.as_slice() else {
+        return Err(Error::Refused(
+            "claim_jobs answered a job without its fields".to_owned(),
+        ));
+    };
+    let field = |name: &str| {
+        FIELDS
+            .iter()
+            .position(|it| *it == name)
+            .and_then(|at| fields.get(at))
+            .map_or("", String::as_str)
+    };
+    let number = |name: &str| field(name).parse::<u64>().unwrap_or(0);
+    let small = |name: &str| u32::try_from(number(name)).unwrap_or(u32::MAX);
+    Ok(Claimed {
+        id: id.clone(),
+        fence: fence.parse().unwrap_or(0),
+        step: if step == "submit" {
+            Step::Submit
+        } else {
+            Step::Look
+        },
+        probe: probe == "1",
+        request: request.clone(),
+        claimed_at: now,
+        state: field("state").parse().unwrap_or(State::Queued),
+        account: field("account").to_owned(),
+        attempts: small("attempts"),
+        kind: field("kind").parse().unwrap_or_default(),
+        exports: field("exports")
+            .split(',')
+            .filter_map(|word| word.parse().ok())
+            .collect(),
+        generation_id: field("generation_id").to_owned(),
+        base_url: field("base_url").to_owned(),
+        polls: number("polls"),
+        poll_failures: small("poll_failures"),
+        deadline: number("deadline"),
+        created_at: number("created_at"),
+        traceparent: field("traceparent").to_owned(),
+        late_until: number("late_until"),
+        resubmits: small("resubmits"),
+        timeout: field("timeout").parse().ok().map(Duration::from_secs),
+        submit_failures: small("submit_failures"),
+        warnings: serde_json::from_str(field("warnings")).unwrap_or_default(),
+        // The script writes the slot of this submit after it read the record.
+        slot: if step == "submit" {
+            format!("{id}#{}", number("attempts"))
+        } else {
+            field("slot").to_owned()
+        },
+    })
+}

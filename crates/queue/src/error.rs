@@ -1,0 +1,93 @@
+//! What can go wrong with Redis, by what there is to do about it.
+
+/// An error by reaction.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Redis can't be reached or can't answer now; the command certainly did not run.
+    #[error("Redis can't be reached: {0}")]
+    Unreachable(String),
+    /// The answer is missing: the command may have run, or may still run.
+    #[error("Redis did not answer: {0}")]
+    Unanswered(String),
+    /// `maxmemory` is reached: nothing new is started.
+    #[error("Redis is full (maxmemory): {0}")]
+    Full(String),
+    /// The user may not do this.
+    #[error("Redis denies access: {0}")]
+    Denied(String),
+    /// The stream's consumer group is gone.
+    #[error("the consumer group is missing")]
+    NoGroup,
+    /// The connection's settings can't be right.
+    #[error("redis.url: {0}")]
+    Settings(String),
+    /// The layout in Redis is of a newer version than this code.
+    #[error("the queue in Redis has schema version {found}; this gammaq knows versions up to {known}")]
+    NewerSchema {
+        /// What Redis says.
+        found: String,
+        /// What this code writes.
+        known: u32,
+    },
+    /// Redis refused the command, or answered what was not expected: a fault of ours or a broken key.
+    #[error("Redis refused: {0}")]
+    Refused(String),
+}
+
+impl Error {
+    /// Whether trying again later can help.
+    pub fn is_temporary(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable(_) | Self::Unanswered(_) | Self::Full(_) | Self::Denied(_)
+        )
+    }
+
+    /// Sorts an error of the client. Errors inside scripts carry their word in the text on Redis 6.2.
+    pub(crate) fn of(error: &redis::RedisError) -> Self {
+        use redis::{ErrorKind, ServerErrorKind};
+        let text = error.to_string();
+        let has = |word: &str| error.code() == Some(word) || text.contains(word);
+        match error.kind() {
+            ErrorKind::Server(
+                ServerErrorKind::BusyLoading
+                | ServerErrorKind::MasterDown
+                | ServerErrorKind::ReadOnly
+                | ServerErrorKind::ClusterDown
+                | ServerErrorKind::TryAgain,
+            ) => Self::Unreachable(text),
+            ErrorKind::Server(ServerErrorKind::NoPerm) | ErrorKind::AuthenticationFailed => {
+                Self::Denied(text)
+            }
+            ErrorKind::InvalidClientConfig => Self::Settings(text),
+            _ if has("OOM command not allowed") || error.code() == Some("OOM") => Self::Full(text),
+            _ if has("READONLY You can't write") || has("LOADING Redis is loading") => {
+                Self::Unreachable(text)
+            }
+            _ if error.code() == Some("BUSY") || error.code() == Some("NOREPLICAS") => {
+                Self::Unreachable(text)
+            }
+            _ if error.code() == Some("NOGROUP") => Self::NoGroup,
+            _ if error.code() == Some("NOAUTH") || error.code() == Some("WRONGPASS") => Self::Denied(text),
+            _ if error.is_connection_refusal() => Self::Unreachable(text),
+            _ if error.is_io_error() || error.is_timeout() || error.is_connection_dropped() => {
+                Self::Unanswered(text)
+            }
+            ErrorKind::Io | ErrorKind::Parse => Self::Unanswered(text),
+            _ => Self::Refused(text),
+        }
+    }
+
+    /// Whether the connection itself is at fault, or leads to a server that can't be used.
+    pub(crate) fn wants_new_connection(&self, cause: &redis::RedisError) -> bool {
+        match self {
+            Self::Unanswered(_) | Self::Denied(_) => !matches!(
+                cause.kind(),
+                redis::ErrorKind::Server(redis::ServerErrorKind::NoPerm)
+            ),
+            // BUSY and NOREPLICAS pass by themselves; READONLY and LOADING may mean another server by now.
+            Self::Unreachable(text) => !text.contains("BUSY") && !text.contains("NOREPLICAS"),
+            _ => false,
+        }
+    }
+}

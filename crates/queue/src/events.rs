@@ -1,0 +1,115 @@
+//! The stream of what happened.
+
+use std::time::Duration;
+
+use redis::Value;
+
+use crate::{Error, Queue, ms, value};
+
+/// One entry of `events`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Event {
+    /// The stream's id of the entry.
+    pub entry_id: String,
+    /// The job; may be empty.
+    pub id: String,
+    /// Where it stands then; empty where it did not move.
+    pub state: String,
+    /// Where it stood.
+    pub from: String,
+    /// Unix milliseconds by Redis's clock.
+    pub at: u64,
+    /// The worker that did it.
+    pub worker: String,
+    /// Who asked for it.
+    pub by: String,
+    /// What there is to say.
+    pub note: String,
+}
+
+impl Queue {
+    /// The id of the newest event; `0-0` where there is none.
+    ///
+    /// # Errors
+    /// By reaction; see [`Error`].
+    pub async fn last_event(&self) -> Result<String, Error> {
+        Ok(self
+            .newest_events(1)
+            .await?
+            .pop()
+            .map_or_else(|| "0-0".to_owned(), |event| event.entry_id))
+    }
+
+    /// The newest `count` events, oldest first.
+    ///
+    /// # Errors
+    /// By reaction; see [`Error`].
+    pub async fn newest_events(&self, count: usize) -> Result<Vec<Event>, Error> {
+        let mut command = redis::cmd("XREVRANGE");
+        command
+            .arg(self.keys.events())
+            .arg("+")
+            .arg("-")
+            .arg("COUNT")
+            .arg(count);
+        let answer: Value = self
+            .link
+            .run(async |mut c| command.query_async(&mut c).await)
+            .await?;
+        let mut events = events(answer)?;
+        events.reverse();
+        Ok(events)
+    }
+
+    /// Up to `count` events after `entry_id`, waiting up to `block` for the first. Use a link for blocking.
+    ///
+    /// # Errors
+    /// By reaction; see [`Error`].
+    pub async fn events_after(
+        &self,
+        entry_id: &str,
+        count: usize,
+        block: Duration,
+    ) -> Result<Vec<Event>, Error> {
+        let mut command = redis::cmd("XREAD");
+        command.arg("COUNT").arg(count).arg("BLOCK").arg(ms(block).max(1));
+        command.arg("STREAMS").arg(self.keys.events()).arg(entry_id);
+        let answer: Value = self
+            .link
+            .run(async |mut c| command.query_async(&mut c).await)
+            .await?;
+        let stream = match answer {
+            Value::Map(streams) => streams.into_iter().next().map(|(_, entries)| entries),
+            other => value::list(other)?
+                .into_iter()
+                .next()
+                .and_then(|stream| value::list(stream).ok()?.pop()),
+        };
+        stream.map_or(Ok(Vec::new()), events)
+    }
+}
+
+fn events(entries: Value) -> Result<Vec<Event>, Error> {
+    value::list(entries)?.into_iter().map(event).collect()
+}
+
+fn event(entry: Value) -> Result<Event, Error> {
+    let mut parts = value::list(entry)?.into_iter();
+    let mut event = Event {
+        entry_id: parts.next().as_ref().map(value::text).unwrap_or_default(),
+        ..Event::default()
+    };
+    for (name, value) in parts.next().map_or(Ok(Vec::new()), value::pairs)? {
+        match name.as_str() {
+            "id" => event.id = value,
+            "state" => event.state = value,
+            "from" => event.from = value,
+            "at" => event.at = value.parse().unwrap_or(0),
+            "worker" => event.worker = value,
+            "by" => event.by = value,
+            "note" => event.note = value,
+            _ => {}
+        }
+    }
+    Ok(event)
+}

@@ -1,0 +1,191 @@
+//! The stream that callers append to, read through the consumer group `workers`.
+
+use std::time::Duration;
+
+use redis::Value;
+
+use crate::{Error, Queue, ms, value};
+
+/// The consumer group of all workers.
+pub const GROUP: &str = "workers";
+
+/// An entry as read: its id, and its fields as bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InboxEntry {
+    /// The stream's id.
+    pub id: String,
+    /// Names and values in order.
+    pub fields: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+impl Queue {
+    /// Appends one entry and answers its id.
+    ///
+    /// # Errors
+    /// By reaction; see [`Error`]. After [`Error::Unanswered`] the entry may be there.
+    pub async fn append(&self, fields: &[(&str, &[u8])]) -> Result<String, Error> {
+        let mut ids = self.append_many(&[fields]).await?;
+        ids.pop()
+            .ok_or_else(|| Error::Refused("XADD answered nothing".to_owned()))
+    }
+
+    /// Appends many entries in one round trip and answers their ids in order.
+    ///
+    /// # Errors
+    /// By reaction; see [`Error`]. After [`Error::Unanswered`] some entries may be there.
+    pub async fn append_many<'a>(&self, entries: &[&[(&'a str, &'a [u8])]]) -> Result<Vec<String>, Error> {
+        let mut pipe = redis::pipe();
+        for fields in entries {
+            let command = pipe.cmd("XADD").arg(self.keys.inbox()).arg("*");
+            for (name, value) in *fields {
+                command.arg(*name).arg(*value);
+            }
+        }
+        let ids = self
+            .link
+            .run(async |mut connection| pipe.query_async(&mut connection).await)
+            .await?;
+        value::texts(ids)
+    }
+
+    /// Makes the inbox and its group where they are missing.
+    ///
+    /// # Errors
+    /// By reaction; see [`Error`].
+    pub async fn create_inbox(&self) -> Result<(), Error> {
+        let mut command = redis::cmd("XGROUP");
+        command
+            .arg("CREATE")
+            .arg(self.keys.inbox())
+            .arg(GROUP)
+            .arg("0")
+            .arg("MKSTREAM");
+        match self
+            .link
+            .run(async |mut connection| command.query_async::<()>(&mut connection).await)
+            .await
+        {
+            Err(Error::Refused(text)) if text.contains("BUSYGROUP") => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Takes up to `count` new entries for `worker`, waiting up to `block` for the first.
+    ///
+    /// # Errors
+    /// [`Error::NoGroup`] where the group is gone.
+    pub async fn read_inbox(
+        &self,
+        worker: &str,
+        count: usize,
+        block: Duration,
+    ) -> Result<Vec<InboxEntry>, Error> {
+        let mut command = redis::cmd("XREADGROUP");
+        command
+            .arg("GROUP")
+            .arg(GROUP)
+            .arg(worker)
+            .arg("COUNT")
+            .arg(count)
+            .arg("BLOCK")
+            .arg(ms(block));
+        command.arg("STREAMS").arg(self.keys.inbox()).arg(">");
+        let answer: Value = self
+            .link
+            .run(async |mut c| command.query_async(&mut c).await)
+            .await?;
+        // One stream was asked for, as a list of name and entries (or, from newer servers, as a map).
+        let entries = match answer {
+            Value::Map(streams) => streams.into_iter().next().map(|(_, entries)| entries),
+            other => value::list(other)?
+                .into_iter()
+                .next()
+                .and_then(|stream| value::list(stream).ok()?.pop()),
+        };
+        entries.map_or(Ok(Vec::new()), read_entries)
+    }
+
+    /// Takes over up to `count` entries, from `cursor` on (`0-0` to begin), that another worker took in and
+    /// left alone for `idle`. Answers them and the next cursor.
+    ///
+    /// # Errors
+    /// [`Error::NoGroup`] where the group is gone.
+    pub async fn take_over_entries(
+        &self,
+        worker: &str,
+        idle: Duration,
+        cursor: &str,
+        count: usize,
+    ) -> Result<(String, Vec<InboxEntry>), Error> {
+        let mut command = redis::cmd("XAUTOCLAIM");
+        command
+            .arg(self.keys.inbox())
+            .arg(GROUP)
+            .arg(worker)
+            .arg(ms(idle))
+            .arg(cursor)
+            .arg("COUNT")
+            .arg(count);
+        let answer: Value = self
+            .link
+            .run(async |mut c| command.query_async(&mut c).await)
+            .await?;
+        let mut parts = value::list(answer)?.into_iter();
+        let next = parts.next().as_ref().map(value::text).unwrap_or_default();
+        Ok((next, parts.next().map_or(Ok(Vec::new()), read_entries)?))
+    }
+
+    /// Forgets consumers of the group that hold no entries and were not heard of for `idle`.
+    ///
+    /// # Errors
+    /// By reaction; see [`Error`].
+    pub async fn forget_consumers(&self, idle: Duration) -> Result<(), Error> {
+        let mut command = redis::cmd("XINFO");
+        command.arg("CONSUMERS").arg(self.keys.inbox()).arg(GROUP);
+        let consumers: Vec<std::collections::HashMap<String, Value>> = self
+            .link
+            .run(async |mut c| command.query_async(&mut c).await)
+            .await?;
+        for consumer in consumers {
+            let number = |name: &str| consumer.get(name).map_or(0, value::number);
+            let Some(name) = consumer.get("name").map(value::text) else {
+                continue;
+            };
+            if number("pending") == 0 && number("idle") > ms(idle) {
+                let mut command = redis::cmd("XGROUP");
+                command
+                    .arg("DELCONSUMER")
+                    .arg(self.keys.inbox())
+                    .arg(GROUP)
+                    .arg(name);
+                self.link
+                    .run(async |mut c| command.query_async::<Value>(&mut c).await)
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+fn read_entries(entries: Value) -> Result<Vec<InboxEntry>, Error> {
+    let mut out = Vec::new();
+    for entry in value::list(entries)? {
+        // Redis 6.2 answers nil for an entry that was deleted meanwhile.
+        let Value::Array(parts) = entry else { continue };
+        let [id, fields] = <[Value; 2]>::try_from(parts)
+            .map_err(|_| Error::Refused("an entry of the inbox was expected".to_owned()))?;
+        let mut bytes = value::list(fields)?.into_iter().map(|value| match value {
+            Value::BulkString(bytes) => bytes,
+            other => value::text(&other).into_bytes(),
+        });
+        let mut fields = Vec::new();
+        while let (Some(name), Some(value)) = (bytes.next(), bytes.next()) {
+            fields.push((name, value));
+        }
+        out.push(InboxEntry {
+            id: value::text(&id),
+            fields,
+        });
+    }
+    Ok(out)
+}

@@ -1,0 +1,81 @@
+-- Takes entries off the inbox and writes their jobs in the same step: an entry is either still there or is a job.
+-- KEYS: base
+-- ARGV: events_cap ttl_ms worker count item...
+-- item: entry_id id verdict known error run_at account priority fingerprint keep_request n field...
+--   verdict  accept | reject
+--   known    1 where this worker has a key for the account; error is then for `reject` alone
+--   run_at   Unix ms, or 0
+--   n        how many texts of field follow: names and values of the record
+-- Returns: for each item, in order: queued | failed | known | conflict | gone
+-- Refuses in a full Redis: nothing new starts there.
+local worker, total = ARGV[3], tonumber(ARGV[4])
+local items, seen, position = {}, {}, 5
+
+for i = 1, total do
+  local item = { entry = ARGV[position], id = ARGV[position + 1], verdict = ARGV[position + 2],
+    error = ARGV[position + 4], run_at = tonumber(ARGV[position + 5]), account = ARGV[position + 6],
+    priority = ARGV[position + 7], fingerprint = ARGV[position + 8], keep = ARGV[position + 9] == '1', fields = {} }
+  local n = tonumber(ARGV[position + 10])
+  for f = position + 11, position + 10 + n do item.fields[#item.fields + 1] = ARGV[f] end
+  local known = ARGV[position + 3] == '1'
+  position = position + 11 + n
+
+  -- An entry that another worker took meanwhile must not come back to life: its job may have ended and expired.
+  local entry = redis.call('XRANGE', key('inbox'), item.entry, item.entry)[1]
+  if not entry then
+    item.outcome = 'gone'
+  else
+    local there = seen[item.id] or redis.pcall('HGET', job_key(item.id), 'fingerprint')
+    if type(there) == 'table' then there = '?' -- A key of another type: not ours to touch.
+    elseif not there and redis.call('EXISTS', job_key(item.id)) == 1 then there = '' end
+    if there then
+      item.outcome = there == item.fingerprint and 'known' or 'conflict'
+    else
+      if item.verdict == 'accept' and not known and redis.call('EXISTS', key('account:' .. item.account)) == 0 then
+        item.verdict = 'reject'
+      end
+      item.outcome = item.verdict == 'accept' and 'queued' or 'failed'
+      seen[item.id] = item.fingerprint
+      for f = 1, #entry[2], 2 do
+        if entry[2][f] == 'request' then item.request = entry[2][f + 1] break end
+      end
+    end
+  end
+  items[i] = item
+end
+
+-- Writes from here on.
+local outcomes = {}
+for i, item in ipairs(items) do
+  local target, fields = job_key(item.id), item.fields
+  if item.outcome == 'queued' or item.outcome == 'failed' then
+    local seq = redis.call('HINCRBY', key('stats'), 'accepted', 1)
+    for _, text in ipairs({ 'id', item.id, 'v', '1', 'state', item.outcome, 'account', item.account, 'priority',
+      item.priority, 'created_at', int(now), 'seq', seq, 'fence', '0', 'attempts', '0', 'polls', '0',
+      'fingerprint', item.fingerprint, 'entry_id', item.entry }) do fields[#fields + 1] = text end
+    if item.request and item.keep then fields[#fields + 1] = 'request' fields[#fields + 1] = item.request end
+    set_fields(target, fields)
+    if item.outcome == 'failed' then
+      redis.call('HSET', target, 'error', item.error, 'finished_at', int(now))
+      count('rejected')
+      end_job(item.id, 'failed')
+    elseif item.run_at > now then
+      redis.call('HSET', target, 'next_at', int(item.run_at))
+      redis.call('ZADD', key('due'), int(item.run_at), item.id)
+    else
+      redis.call('ZADD', key('pending:' .. item.account), pending_score(item.priority, seq), item.id)
+      wake(item.account, now)
+    end
+    event(item.id, item.outcome, '', worker, '')
+  elseif item.outcome == 'conflict' then
+    redis.pcall('HINCRBY', target, 'conflicts', 1)
+    count('conflicts')
+    event(item.id, '', '', worker, 'conflict: entry ' .. item.entry .. ' asks for something else under this id')
+  elseif item.outcome == 'known' then
+    count('duplicates')
+  end
+  redis.call('XACK', key('inbox'), 'workers', item.entry)
+  redis.call('XDEL', key('inbox'), item.entry)
+  outcomes[i] = item.outcome
+end
+return outcomes

@@ -1,0 +1,48 @@
+//! Reading answers without trusting them: a record broken by hand must not stop a worker.
+
+use redis::Value;
+
+use crate::Error;
+
+/// Text or a number as text; what isn't UTF-8 is shown as far as it can be.
+pub(crate) fn text(value: &Value) -> String {
+    match value {
+        Value::BulkString(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        Value::SimpleString(text) => text.clone(),
+        Value::Int(number) => number.to_string(),
+        Value::Okay => "OK".to_owned(),
+        _ => String::new(),
+    }
+}
+
+pub(crate) fn number(value: &Value) -> u64 {
+    match value {
+        Value::Int(number) => u64::try_from(*number).unwrap_or(0),
+        // Scores come as text and may have a fraction.
+        other => text(other).parse::<f64>().map_or(0, |n| n as u64),
+    }
+}
+
+pub(crate) fn list(value: Value) -> Result<Vec<Value>, Error> {
+    match value {
+        Value::Array(items) => Ok(items),
+        Value::Nil => Ok(Vec::new()),
+        other => Err(Error::Refused(format!(
+            "a list was expected, not {}",
+            text(&other)
+        ))),
+    }
+}
+
+pub(crate) fn texts(value: Value) -> Result<Vec<String>, Error> {
+    Ok(list(value)?.iter().map(text).collect())
+}
+
+/// Names and values in turns.
+pub(crate) fn pairs(value: Value) -> Result<Vec<(String, String)>, Error> {
+    let flat = texts(value)?;
+    Ok(flat
+        .chunks_exact(2)
+        .map(|pair| (pair[0].clone(), pair[1].clone()))
+        .collect())
+}
