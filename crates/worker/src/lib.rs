@@ -1,1 +1,29 @@
-//! Being written.
+//! The worker process of gammaq.
+//!
+//! - [`settings`]: what an operator may set, read from a file, the environment and flags, and checked as a whole;
+//! - [`run()`]: a worker's life. Its claimer takes jobs from the queue and hands them, through a backend for apalis,
+//!   to the steps (`steps/`, one file a step); each ends in an outcome, `disposition.rs` says what the queue does
+//!   next, and the settler writes it. Beside that run the roles (`roles/`, one file a role);
+//! - [`telemetry`] and [`signals`]: what a process needs around it.
+
+mod app;
+mod backend;
+mod claimer;
+mod clock;
+mod disposition;
+mod error;
+mod hold;
+mod outcome;
+mod roles;
+mod run;
+mod schedule;
+pub mod settings;
+mod settler;
+pub mod signals;
+mod steps;
+pub mod telemetry;
+
+pub use app::queue;
+pub use error::Error;
+pub use run::run;
+pub use tokio_util::sync::CancellationToken;

@@ -1,0 +1,153 @@
+//! Claims jobs: takes permits first, then as many jobs from Redis, and sleeps until there is something to do.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use gammaq_queue::claim::{Claim, ClaimRequest};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::time::Instant;
+
+use crate::app::App;
+use crate::hold::Hold;
+use crate::settler::SettleLayer;
+
+/// The longest sleep: other workers hand jobs back, and pauses are lifted, without telling this one.
+const IDLE: Duration = Duration::from_secs(1);
+/// The shortest time between two claims: what becomes due within it is claimed together.
+const GAP: Duration = Duration::from_millis(2);
+/// Looks handed out by the first claim, when nobody knows yet how much waits.
+const FIRST_LOOKS: usize = 16;
+/// The most accounts of other workers that a claim names.
+const MAX_FOREIGN: usize = 1_000;
+
+/// Works off a backlog of looks at no more than twice the usual rate, all workers together.
+#[derive(Debug)]
+struct Pace {
+    looks: usize,
+    since: Instant,
+}
+
+impl Pace {
+    /// How many looks the next claim may hand out, given what the last one saw.
+    fn after(&mut self, claim: &Claim, interval: Duration, workers: u64) -> Option<Duration> {
+        let behind = claim.oldest_late > interval * 2;
+        let elapsed = self.since.elapsed();
+        self.since = Instant::now();
+        if !behind {
+            self.looks = usize::MAX;
+            return None;
+        }
+        // The usual rate is every scheduled job once an interval.
+        let per_second =
+            2.0 * claim.due_count as f64 / interval.as_secs_f64().max(0.001) / workers.max(1) as f64;
+        let wait = Duration::from_secs_f64((1.0 / per_second.max(1.0)).clamp(0.01, 0.25));
+        self.looks =
+            ((per_second * elapsed.max(wait).min(Duration::from_secs(1)).as_secs_f64()) as usize).max(1);
+        Some(wait)
+    }
+}
+
+/// Runs until `app.stop`. Ends with every claimed job handed on.
+pub(crate) async fn run(app: Arc<App>, claimed: mpsc::Sender<Arc<Hold>>, settle: SettleLayer) {
+    let permits = Arc::new(Semaphore::new(app.concurrency));
+    let mut pace = Pace {
+        looks: FIRST_LOOKS,
+        since: Instant::now(),
+    };
+    let mut failures = 0_u32;
+    loop {
+        let permit = tokio::select! {
+            () = app.stop.cancelled() => return,
+            permit = next_permit(&app, &permits) => permit,
+        };
+        let Some(permit) = permit else { return };
+        let mut taken = vec![permit];
+        while taken.len() < app.concurrency.min(1_000) {
+            let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else {
+                break;
+            };
+            taken.push(permit);
+        }
+        // Before the question: what is planned while the answer is under way must not be forgotten.
+        app.schedule.put_off_to(Instant::now() + IDLE);
+        match claim(&app, taken.len(), pace.looks).await {
+            Ok(claim) => {
+                if failures > 0 {
+                    tracing::info!(failures, "claiming again");
+                }
+                failures = 0;
+                let slower = pace.after(
+                    &claim,
+                    app.rules.interval,
+                    app.live_workers.load(Ordering::Relaxed),
+                );
+                plan(&app, &claim, slower);
+                hand_on(&app, claim, taken, &claimed, &settle).await;
+            }
+            Err(error) => {
+                failures = failures.saturating_add(1);
+                if failures.is_power_of_two() {
+                    tracing::warn!(%error, failures, "claiming waits for Redis");
+                }
+                let wait = Duration::from_millis(50) * failures.min(10);
+                app.schedule.put_off_to(Instant::now() + wait);
+            }
+        }
+    }
+}
+
+async fn next_permit(app: &App, permits: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+    app.schedule.wait().await;
+    Arc::clone(permits).acquire_owned().await.ok()
+}
+
+async fn claim(app: &App, want: usize, looks: usize) -> Result<Claim, gammaq_queue::Error> {
+    let foreign = app.foreign();
+    let request = ClaimRequest {
+        worker: &app.worker,
+        want,
+        lease: app.lease,
+        on_ambiguous: app.rules.on_ambiguous,
+        spread: app.settle_policy.spread,
+        looks,
+        submits: if app.redis_is_full() { 0 } else { want },
+        foreign: &foreign,
+    };
+    let claim = app.queue.claim_jobs(&request).await?;
+    app.clock.heard(claim.now);
+    Ok(claim)
+}
+
+fn plan(app: &App, claim: &Claim, slower: Option<Duration>) {
+    let Some(next_at) = claim.next_at else { return };
+    let shortest = slower.unwrap_or(GAP);
+    app.schedule
+        .at_most(app.clock.instant(next_at).max(Instant::now() + shortest));
+}
+
+async fn hand_on(
+    app: &App,
+    claim: Claim,
+    permits: Vec<OwnedSemaphorePermit>,
+    claimed: &mpsc::Sender<Arc<Hold>>,
+    settle: &SettleLayer,
+) {
+    for (job, permit) in claim.jobs.into_iter().zip(permits) {
+        let foreign = !app.knows(&job.account);
+        let account = job.account.clone();
+        let hold = app.holds.take(job, permit);
+        if foreign {
+            if app.add_foreign(&account, MAX_FOREIGN) {
+                tracing::warn!(
+                    account,
+                    "no key for this account here: its jobs are left to other workers"
+                );
+            }
+            settle.hand_back(hold);
+        } else if let Err(refused) = claimed.send(hold).await {
+            // The worker stops.
+            settle.hand_back(refused.0);
+        }
+    }
+}

@@ -1,0 +1,59 @@
+//! What a step came to, before anyone decided what to do about it.
+
+use gammaq_gamma::{Answer, Polled, Submitted};
+
+/// The end of a step.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// A POST was tried: the answer, if it is not a generation (that one is recorded at once, by the step).
+    Submitted(Answer<Submitted>),
+    /// The POST was not begun, since Redis could not take the intent; nothing was sent.
+    NotBegun {
+        /// Why.
+        reason: String,
+    },
+    /// The request can't be read back from the record.
+    NoRequest,
+    /// The generation was looked at.
+    Looked(Answer<Polled>),
+    /// Handed back untouched: the worker stops, the account was paused, or it is another worker's account.
+    Released,
+    /// Nothing to settle: it was done by the step, or the job is another worker's by now.
+    Settled,
+    /// The step panicked; `begun` says whether a POST may have left.
+    Panicked {
+        /// Whether a POST may have left.
+        begun: bool,
+    },
+}
+
+impl Outcome {
+    /// The word for logs.
+    pub(crate) fn word(&self) -> &'static str {
+        match self {
+            Self::Submitted(answer) => match &answer.outcome {
+                Submitted::Accepted { .. } => "accepted",
+                Submitted::NotSent { .. } => "not_sent",
+                Submitted::RateLimited(_) => "rate_limited",
+                Submitted::AccountTrouble(_) => "account_trouble",
+                Submitted::Refused { .. } => "refused",
+                Submitted::Unclear { .. } => "unclear",
+            },
+            Self::NotBegun { .. } => "not_begun",
+            Self::NoRequest => "no_request",
+            Self::Looked(answer) => match &answer.outcome {
+                Polled::Pending { .. } => "pending",
+                Polled::Completed(_) => "completed",
+                Polled::Failed(_) => "failed",
+                Polled::UnknownStatus { .. } => "unknown_status",
+                Polled::RateLimited(_) => "rate_limited",
+                Polled::AccountTrouble(_) => "account_trouble",
+                Polled::NotFound { .. } => "not_found",
+                Polled::Unavailable { .. } => "unavailable",
+            },
+            Self::Released => "released",
+            Self::Settled => "settled",
+            Self::Panicked { .. } => "panicked",
+        }
+    }
+}

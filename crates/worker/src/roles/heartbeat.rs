@@ -1,0 +1,37 @@
+//! Says that this worker is alive, and learns how many others are.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use gammaq_queue::registry::Heartbeat;
+
+use crate::app::App;
+
+const EVERY: Duration = Duration::from_secs(5);
+/// Without a beat for so long a worker counts as gone from the list. Its jobs don't wait for that.
+const ALIVE_FOR: Duration = Duration::from_secs(30);
+
+/// Runs until it is dropped.
+pub(crate) async fn run(app: Arc<App>) {
+    let mut every = tokio::time::interval(EVERY);
+    every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        every.tick().await;
+        let mut fields = app.about.clone();
+        fields.push(("running", app.holds.count().to_string()));
+        let beat = Heartbeat {
+            worker: &app.worker,
+            fields: &fields,
+            alive_for: ALIVE_FOR,
+        };
+        let beaten = async {
+            app.queue.beat(&beat).await?;
+            app.queue.workers().await
+        };
+        match beaten.await {
+            Ok(workers) => app.live_workers.store(workers.len() as u64, Ordering::Relaxed),
+            Err(error) => tracing::debug!(%error, "the heartbeat waits for Redis"),
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! The end of every step: the outermost layer around a handler turns its outcome into a settlement, and one task
+//! brings the settlements of many jobs to Redis together, again and again until Redis has them.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use apalis_core::error::BoxDynError;
+use apalis_core::task::Task;
+use gammaq_queue::settle::{Settled, Settlement, Verb};
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+use tower::{Layer, Service};
+
+use crate::app::App;
+use crate::disposition::dispose;
+use crate::hold::Hold;
+use crate::outcome::Outcome;
+
+/// The most settlements of one call.
+const BATCH: usize = 256;
+
+/// One settlement on its way; the hold keeps its lease alive until it is done.
+#[derive(Debug)]
+pub(crate) struct ToSettle {
+    settlement: Settlement,
+    hold: Arc<Hold>,
+    done: Option<oneshot::Sender<()>>,
+}
+
+/// Wraps every handler.
+#[derive(Debug, Clone)]
+pub(crate) struct SettleLayer {
+    app: Arc<App>,
+    settler: mpsc::UnboundedSender<ToSettle>,
+}
+
+impl SettleLayer {
+    /// A layer that settles through `settler`.
+    pub(crate) fn new(app: Arc<App>, settler: mpsc::UnboundedSender<ToSettle>) -> Self {
+        Self { app, settler }
+    }
+
+    /// Hands a job back untouched, without waiting for it.
+    pub(crate) fn hand_back(&self, hold: Arc<Hold>) {
+        self.send(hold, &Outcome::Released, None);
+    }
+
+    fn send(&self, hold: Arc<Hold>, outcome: &Outcome, done: Option<oneshot::Sender<()>>) {
+        if let Some(settlement) = dispose(&hold.job, outcome, &self.app.rules, rand::random()) {
+            self.app.log(&hold.job, outcome, &settlement);
+            // Fails only when the settler is gone, at the very end; the lease then ends by itself.
+            let _ = self.settler.send(ToSettle {
+                settlement,
+                hold,
+                done,
+            });
+        }
+    }
+}
+
+impl<S> Layer<S> for SettleLayer {
+    type Service = SettleService<S>;
+    fn layer(&self, inner: S) -> SettleService<S> {
+        SettleService {
+            inner,
+            layer: self.clone(),
+        }
+    }
+}
+
+/// A handler whose outcome is settled before it counts as ended.
+#[derive(Debug, Clone)]
+pub(crate) struct SettleService<S> {
+    inner: S,
+    layer: SettleLayer,
+}
+
+impl<S> Service<Task<Arc<Hold>>> for SettleService<S>
+where
+    S: Service<Task<Arc<Hold>>, Response = Outcome>,
+    S::Error: Into<BoxDynError>,
+    S::Future: Send + 'static,
+{
+    type Response = ();
+    type Error = BoxDynError;
+    type Future = Pin<Box<dyn Future<Output = Result<(), BoxDynError>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxDynError>> {
+        self.inner.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, task: Task<Arc<Hold>>) -> Self::Future {
+        let hold = Arc::clone(&task.args);
+        let layer = self.layer.clone();
+        let step = self.inner.call(task);
+        Box::pin(async move {
+            let outcome = match step.await {
+                Ok(outcome) => outcome,
+                Err(error) => {
+                    let error: BoxDynError = error.into();
+                    tracing::error!(id = hold.job.id, %error, "a step failed in a way that no step should");
+                    Outcome::Panicked { begun: hold.begun() }
+                }
+            };
+            let (done, settled) = oneshot::channel();
+            layer.send(hold, &outcome, Some(done));
+            // An error means that there was nothing to settle.
+            let _ = settled.await;
+            Ok(())
+        })
+    }
+}
+
+/// Brings settlements to Redis until every sender is gone.
+pub(crate) async fn run(app: Arc<App>, mut incoming: mpsc::UnboundedReceiver<ToSettle>) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while incoming.recv_many(&mut batch, BATCH).await > 0 {
+        settle(&app, std::mem::take(&mut batch)).await;
+    }
+}
+
+async fn settle(app: &App, mut batch: Vec<ToSettle>) {
+    let mut wait = Duration::from_millis(20);
+    let mut tried_before = false;
+    while !batch.is_empty() {
+        let items: Vec<Settlement> = batch.iter().map(|item| item.settlement.clone()).collect();
+        match app
+            .queue
+            .settle_jobs(&app.worker, &app.settle_policy, &items)
+            .await
+        {
+            Ok(outcomes) => {
+                for (item, outcome) in batch.drain(..).zip(outcomes) {
+                    finish(app, item, outcome, tried_before);
+                }
+            }
+            Err(error) if error.is_temporary() => {
+                tracing::warn!(%error, jobs = batch.len(), "settling waits for Redis");
+                tried_before = true;
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(Duration::from_secs(1));
+            }
+            Err(error) if batch.len() == 1 => {
+                tracing::error!(%error, id = items[0].id, "a job could not be settled; its lease will end by itself");
+                batch.clear();
+            }
+            Err(_) => {
+                // One of them can't be written: find out which, and let the others through.
+                for item in batch.drain(..) {
+                    Box::pin(settle(app, vec![item])).await;
+                }
+            }
+        }
+    }
+}
+
+fn finish(app: &App, item: ToSettle, outcome: Settled, tried_before: bool) {
+    match outcome {
+        Settled::Done => {}
+        // The first try may have been done although its answer was lost.
+        Settled::Stale if tried_before => {
+            tracing::debug!(id = item.hold.job.id, "settled before, or no longer ours")
+        }
+        Settled::Stale => tracing::warn!(
+            id = item.hold.job.id,
+            fence = item.hold.job.fence,
+            "no longer ours: nothing was written"
+        ),
+        Settled::Missing => tracing::error!(id = item.hold.job.id, "the job's record is gone from Redis"),
+    }
+    let wait = match item.settlement.verb {
+        Verb::Again(wait) | Verb::Requeue(wait) | Verb::Resubmit(wait) => wait,
+        Verb::TimeOut => app.settle_policy.late_interval,
+        _ => Duration::ZERO,
+    };
+    // The permit comes back before the claimer is woken.
+    drop(item.hold);
+    app.schedule.at_most(Instant::now() + wait);
+    if let Some(done) = item.done {
+        let _ = done.send(());
+    }
+}

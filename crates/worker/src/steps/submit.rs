@@ -1,0 +1,157 @@
+//! The paid call.
+//!
+//! Invariant: for each intent in Redis at most one POST leaves, and every generation that Gamma names reaches Redis
+//! or a log. In order: the intent, the POST, the record. What breaks off before the intent is known to be written
+//! sends nothing; what breaks off after it is never taken for unsent without proof.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use gammaq_gamma::{Answer, Submitted, Target};
+use gammaq_queue::Error;
+use gammaq_queue::submit::{Begun, Generation, Recorded};
+use tokio::time::Instant;
+
+use crate::app::{App, engine};
+use crate::hold::Hold;
+use crate::outcome::Outcome;
+
+/// Submits one job. Once the intent is written it isn't cancelled, whoever wants to stop.
+pub(crate) async fn submit(app: &App, hold: &Hold, target: &Target) -> Outcome {
+    let job = &hold.job;
+    if app.stop.is_cancelled() {
+        return Outcome::Released;
+    }
+    if job.request.is_empty() {
+        return Outcome::NoRequest;
+    }
+    let body = Bytes::from(gammaq_job::request::body(&job.request, &job.exports));
+
+    // Counted from before the intent, so that the last byte of the POST lies within the lease and the slot.
+    let not_after = Instant::now() + app.lease.saturating_sub(app.request_timeout);
+    match begin(app, hold, target).await {
+        Ok(Begun::Yes) => {}
+        Ok(Begun::Stale | Begun::Late) if hold.lost.is_cancelled() => return Outcome::Settled,
+        Ok(Begun::Stale) => {
+            tracing::warn!(
+                id = job.id,
+                fence = job.fence,
+                "no longer ours before the submit: nothing was sent"
+            );
+            return Outcome::Settled;
+        }
+        Ok(Begun::Late | Begun::Paused) => return Outcome::Released,
+        Err(error) => {
+            if let Error::Full(_) = error {
+                app.redis_full();
+            }
+            // The intent may be written, but nothing was sent, and giving back is fenced like all else.
+            tracing::warn!(id = job.id, %error, "the intent could not be written: nothing was sent");
+            return Outcome::NotBegun {
+                reason: "the intent could not be written to Redis".to_owned(),
+            };
+        }
+    }
+    hold.begin();
+    let answer = app.gamma.submit(target, engine(job.kind), body, not_after).await;
+    match &answer.outcome {
+        Submitted::Accepted {
+            generation_id,
+            warnings,
+        } => {
+            record(app, hold, &answer, generation_id, warnings).await;
+            Outcome::Settled
+        }
+        _ => Outcome::Submitted(answer),
+    }
+}
+
+async fn begin(app: &App, hold: &Hold, target: &Target) -> Result<Begun, Error> {
+    let job = &hold.job;
+    // By then nobody waits for the script's answer any more, so it must not begin anything either.
+    let patience = u64::try_from(app.queue.link().response_timeout().as_millis()).unwrap_or(0);
+    let not_after = app.clock.estimate() + patience;
+    let url = target.base_url().as_str().trim_end_matches('/');
+    app.queue
+        .begin_submit(&app.worker, &job.id, job.fence, not_after, app.lease, url)
+        .await
+}
+
+/// Brings the generation to Redis, however long that takes: it was paid for.
+async fn record(
+    app: &App,
+    hold: &Hold,
+    answer: &Answer<Submitted>,
+    generation_id: &str,
+    warnings: &[String],
+) {
+    let job = &hold.job;
+    let mut fields = Vec::new();
+    if !warnings.is_empty() {
+        let all: Vec<&String> = job.warnings.iter().chain(warnings).collect();
+        fields.push(("warnings", serde_json::json!(all).to_string()));
+    }
+    if let Some(request_id) = &answer.request_id {
+        fields.push(("submit_request_id", request_id.clone()));
+    }
+    let generation = Generation {
+        id: &job.id,
+        fence: job.fence,
+        generation_id,
+        first_look: app.rules.interval,
+        timeout: job.timeout.unwrap_or_else(|| app.timeout(job.kind)),
+        probe: job.probe,
+        account: &job.account,
+        slot: &job.slot,
+        fields: &fields,
+    };
+    let mut failures = 0_u32;
+    loop {
+        match app.queue.record_generation(&app.worker, &generation).await {
+            Ok(recorded) => {
+                report(hold, generation_id, recorded, failures);
+                app.schedule.at_most(Instant::now() + app.rules.interval);
+                return;
+            }
+            Err(error) => {
+                failures = failures.saturating_add(1);
+                if failures.is_power_of_two() {
+                    tracing::error!(
+                        id = job.id, account = job.account, generation_id, %error, failures,
+                        "Gamma accepted, but the generation could not be stored yet; kept and tried again"
+                    );
+                }
+                tokio::time::sleep(Duration::from_millis(50) * failures.min(20)).await;
+            }
+        }
+    }
+}
+
+fn report(hold: &Hold, generation_id: &str, recorded: Recorded, failures: u32) {
+    let (id, account) = (&hold.job.id, &hold.job.account);
+    match recorded {
+        Recorded::Generating | Recorded::Known => {
+            tracing::info!(id, account, generation_id, failures, "accepted");
+        }
+        Recorded::Kept => tracing::warn!(
+            id,
+            account,
+            generation_id,
+            "recorded on a job that went another way"
+        ),
+        Recorded::Extra => tracing::error!(
+            id,
+            account,
+            generation_id,
+            "a second generation was made and paid for"
+        ),
+        Recorded::Missing => {
+            tracing::error!(
+                id,
+                account,
+                generation_id,
+                "the job's record is gone; the generation stands in events"
+            );
+        }
+    }
+}
