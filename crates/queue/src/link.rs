@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwapOption;
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
-use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, RedisError, RedisResult};
+use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, RedisError, RedisResult, TlsCertificates};
 use tokio::sync::Mutex;
 
 use crate::Error;
@@ -25,6 +25,8 @@ const RETRY_MAX: Duration = Duration::from_secs(1);
 pub struct LinkSettings {
     /// `redis://`, `rediss://` or `unix://`; may hold a password.
     pub url: String,
+    /// PEM text of the authorities that may sign the certificate of a `rediss://` server; the web's where `None`.
+    pub tls_ca: Option<Vec<u8>>,
     /// For making a connection.
     pub connect_timeout: Duration,
     /// For one answer. A connection on which an answer is missing for so long is given up.
@@ -93,7 +95,16 @@ impl Link {
             .set_response_timeout(Some(settings.response_timeout))
             .set_pipeline_buffer_size(512);
         Ok(Self {
-            client: Client::open(info).map_err(url)?,
+            client: match &settings.tls_ca {
+                None => Client::open(info).map_err(url)?,
+                Some(pem) => {
+                    let tls = TlsCertificates {
+                        client_tls: None,
+                        root_cert: Some(pem.clone()),
+                    };
+                    Client::build_with_tls(info, tls).map_err(url)?
+                }
+            },
             config,
             settings,
             live: ArcSwapOption::empty(),

@@ -216,7 +216,14 @@ impl App {
                 note,
                 "submitted again, as the policy says"
             ),
-            Verb::Fail => tracing::warn!(id, account, generation_id, outcome = word, note, "failed"),
+            // Gamma's words may repeat the request, so they stand on the record alone.
+            Verb::Fail => tracing::warn!(
+                id,
+                account,
+                generation_id,
+                outcome = word,
+                "failed: see its error"
+            ),
             Verb::Complete => tracing::info!(id, account, generation_id, polls = job.polls + 1, "completed"),
             Verb::TimeOut => tracing::warn!(id, account, generation_id, "timed out"),
             Verb::Rest => tracing::info!(id, account, generation_id, "not looked at any more"),

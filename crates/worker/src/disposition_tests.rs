@@ -1,1 +1,374 @@
+//! One table: what a step came to, and what the queue does then.
 
+use super::*;
+use gammaq_gamma::{Failed, Quota};
+use gammaq_job::Kind;
+use serde_json::json;
+
+const S: Duration = Duration::from_secs(1);
+
+fn rules(on_ambiguous: OnAmbiguous) -> Rules {
+    Rules {
+        interval: S * 5,
+        slow_interval: S * 15,
+        backoff_max: S * 300,
+        late_interval: S * 300,
+        on_ambiguous,
+    }
+}
+
+fn job(step: Step, state: State) -> Claimed {
+    Claimed {
+        id: "a".into(),
+        fence: 7,
+        step,
+        probe: true,
+        request: "{}".into(),
+        claimed_at: 1_000,
+        state,
+        account: "default".into(),
+        attempts: 0,
+        kind: Kind::Generation,
+        exports: vec![ExportFormat::Pptx],
+        generation_id: "g".into(),
+        base_url: String::new(),
+        polls: 3,
+        poll_failures: 0,
+        deadline: 2_000,
+        created_at: 0,
+        traceparent: String::new(),
+        late_until: 9_000,
+        resubmits: 0,
+        timeout: None,
+        submit_failures: 0,
+        warnings: vec![],
+        slot: "a#0".into(),
+    }
+}
+
+fn answer<T>(outcome: T) -> Answer<T> {
+    Answer {
+        outcome,
+        limits: RateLimits::default(),
+        request_id: Some("req_1".into()),
+        http_status: None,
+    }
+}
+
+fn submit(outcome: Submitted, on_ambiguous: OnAmbiguous) -> Settlement {
+    let outcome = Outcome::Submitted(answer(outcome));
+    dispose(
+        &job(Step::Submit, State::Queued),
+        &outcome,
+        &rules(on_ambiguous),
+        0.0,
+    )
+    .unwrap()
+}
+
+fn look_of(job: &Claimed, outcome: Polled) -> Settlement {
+    dispose(
+        job,
+        &Outcome::Looked(answer(outcome)),
+        &rules(OnAmbiguous::Park),
+        0.0,
+    )
+    .unwrap()
+}
+
+fn look(outcome: Polled) -> Settlement {
+    look_of(&job(Step::Look, State::Generating), outcome)
+}
+
+fn pending() -> Polled {
+    Polled::Pending { progress: None }
+}
+
+fn unavailable(retry_after: Option<Duration>) -> Polled {
+    Polled::Unavailable {
+        status: Some(503),
+        reason: "away".into(),
+        retry_after,
+    }
+}
+
+fn limited(retry_after: Option<Duration>) -> RateLimited {
+    RateLimited {
+        retry_after,
+        message: "slow down".into(),
+    }
+}
+
+fn trouble(problem: AccountProblem) -> AccountTrouble {
+    AccountTrouble {
+        problem,
+        status: 401,
+        message: "no".into(),
+    }
+}
+
+fn unclear_answer() -> Submitted {
+    Submitted::Unclear {
+        status: Some(504),
+        reason: "504".into(),
+        body_start: "<html>".into(),
+    }
+}
+
+fn field<'a>(s: &'a Settlement, name: &str) -> Option<&'a str> {
+    s.fields
+        .iter()
+        .rev()
+        .find(|(n, _)| *n == name)
+        .map(|(_, value)| value.as_str())
+}
+
+#[test]
+fn answers_to_a_post() {
+    let park = OnAmbiguous::Park;
+    let refused = Submitted::Refused {
+        status: 422,
+        message: "empty".into(),
+        redirect: false,
+    };
+    let no_credits = Submitted::AccountTrouble(trouble(AccountProblem::OutOfCredits));
+    let pause = |reason, fixed| Some(Pause { reason, fixed });
+    let cases = [
+        (
+            Submitted::NotSent {
+                reason: "refused".into(),
+            },
+            Verb::Requeue(S * 5),
+            None,
+            Probe::Open,
+        ),
+        (
+            Submitted::RateLimited(limited(None)),
+            Verb::Requeue(S * 0),
+            pause("rate_limited", None),
+            Probe::Open,
+        ),
+        (
+            Submitted::RateLimited(limited(Some(S * 7))),
+            Verb::Requeue(S * 0),
+            pause("rate_limited", Some(S * 7)),
+            Probe::Open,
+        ),
+        (
+            Submitted::RateLimited(limited(Some(S * 0))),
+            Verb::Requeue(S * 0),
+            pause("rate_limited", Some(S)),
+            Probe::Open,
+        ),
+        (
+            Submitted::RateLimited(limited(Some(S * 999_999))),
+            Verb::Requeue(S * 0),
+            pause("rate_limited", Some(S * 86_400)),
+            Probe::Open,
+        ),
+        (
+            Submitted::AccountTrouble(trouble(AccountProblem::Unauthorized)),
+            Verb::Requeue(S * 0),
+            pause("unauthorized", None),
+            Probe::Open,
+        ),
+        (
+            no_credits,
+            Verb::Requeue(S * 0),
+            pause("out_of_credits", None),
+            Probe::Open,
+        ),
+        (refused, Verb::Fail, None, Probe::Good),
+        (unclear_answer(), Verb::Park, None, Probe::Open),
+    ];
+    for (outcome, verb, pause, probe) in cases {
+        let s = submit(outcome.clone(), park);
+        assert_eq!((s.verb, &s.pause, s.probe), (verb, &pause, probe), "{outcome:?}");
+        assert_eq!((s.id.as_str(), s.fence), ("a", 7));
+    }
+}
+
+#[test]
+fn the_policy_resubmit_is_bounded_and_then_parks() {
+    let s = submit(unclear_answer(), OnAmbiguous::Resubmit(1));
+    assert_eq!(
+        (s.verb, field(&s, "resubmits")),
+        (Verb::Resubmit(S * 5), Some("1"))
+    );
+    let mut again = job(Step::Submit, State::Queued);
+    again.resubmits = 1;
+    let outcome = Outcome::Submitted(answer(unclear_answer()));
+    let s = dispose(&again, &outcome, &rules(OnAmbiguous::Resubmit(1)), 0.0).unwrap();
+    assert_eq!(s.verb, Verb::Park);
+    let error: serde_json::Value = serde_json::from_str(field(&s, "error").unwrap()).unwrap();
+    assert_eq!(
+        (&error["kind"], &error["status"], &error["requestId"]),
+        (&json!("ambiguous"), &json!(504), &json!("req_1"))
+    );
+}
+
+#[test]
+fn a_panic_after_the_intent_is_unclear_and_before_it_is_not() {
+    let panicked = |begun| {
+        dispose(
+            &job(Step::Submit, State::Queued),
+            &Outcome::Panicked { begun },
+            &rules(OnAmbiguous::Park),
+            0.0,
+        )
+    };
+    assert_eq!(panicked(true).unwrap().verb, Verb::Park);
+    assert_eq!(panicked(false).unwrap().verb, Verb::Requeue(S * 5));
+}
+
+#[test]
+fn answers_to_a_look() {
+    let failed = Failed {
+        message: "bad".into(),
+        status: Some(422),
+        credits: Credits::default(),
+    };
+    let cases = [
+        (pending(), Verb::Again(S * 5), Probe::Good),
+        (
+            Polled::UnknownStatus {
+                word: "thinking".into(),
+            },
+            Verb::Again(S * 5),
+            Probe::Good,
+        ),
+        (
+            Polled::NotFound { message: "?".into() },
+            Verb::Again(S * 5),
+            Probe::Good,
+        ),
+        (Polled::Completed(Box::default()), Verb::Complete, Probe::Good),
+        (Polled::Failed(failed), Verb::Fail, Probe::Good),
+        (
+            Polled::RateLimited(limited(None)),
+            Verb::Again(S * 5),
+            Probe::Open,
+        ),
+        (
+            Polled::AccountTrouble(trouble(AccountProblem::Unauthorized)),
+            Verb::Again(S * 5),
+            Probe::Open,
+        ),
+        (unavailable(None), Verb::Again(S * 5), Probe::Open),
+        (unavailable(Some(S * 60)), Verb::Again(S * 60), Probe::Open),
+    ];
+    for (outcome, verb, probe) in cases {
+        let s = look(outcome.clone());
+        assert_eq!((s.verb, s.probe), (verb, probe), "{outcome:?}");
+        assert_eq!(field(&s, "polls"), Some("4"), "{outcome:?}");
+    }
+}
+
+#[test]
+fn looks_that_bring_no_answer_back_off_and_one_that_does_starts_over() {
+    let waits: Vec<Duration> = (0..8)
+        .map(|failures| {
+            let job = Claimed {
+                poll_failures: failures,
+                ..job(Step::Look, State::Generating)
+            };
+            match look_of(&job, unavailable(None)).verb {
+                Verb::Again(wait) => wait,
+                other => panic!("{other:?}"),
+            }
+        })
+        .collect();
+    assert_eq!(waits, [5, 10, 20, 40, 80, 160, 300, 300].map(|n| S * n));
+    let job = Claimed {
+        poll_failures: 8,
+        ..job(Step::Look, State::Generating)
+    };
+    assert_eq!(field(&look_of(&job, pending()), "poll_failures"), Some("0"));
+}
+
+#[test]
+fn slow_looks_while_the_burst_is_low() {
+    for (left, wait) in [(Some(99), 15), (Some(100), 5), (None, 5)] {
+        let mut answer = answer(pending());
+        answer.limits.burst = Quota {
+            limit: Some(10_000),
+            remaining: left,
+        };
+        let job = job(Step::Look, State::Generating);
+        let s = dispose(&job, &Outcome::Looked(answer), &rules(OnAmbiguous::Park), 0.0).unwrap();
+        assert_eq!(s.verb, Verb::Again(S * wait), "{left:?}");
+    }
+}
+
+#[test]
+fn only_a_look_made_after_the_deadline_times_out() {
+    let after = Claimed {
+        claimed_at: 2_000,
+        ..job(Step::Look, State::Generating)
+    };
+    let before = Claimed {
+        claimed_at: 1_999,
+        ..after.clone()
+    };
+    assert_eq!(look_of(&after, pending()).verb, Verb::TimeOut);
+    assert_eq!(
+        look_of(&after, Polled::NotFound { message: "?".into() }).verb,
+        Verb::TimeOut
+    );
+    assert_eq!(look_of(&before, pending()).verb, Verb::Again(S * 5));
+    assert_eq!(look_of(&after, unavailable(None)).verb, Verb::Again(S * 5));
+    assert_eq!(
+        look_of(&after, Polled::Completed(Box::default())).verb,
+        Verb::Complete
+    );
+}
+
+#[test]
+fn late_looks_go_on_until_one_was_made_after_their_time() {
+    let late = job(Step::Look, State::TimedOut);
+    let over = Claimed {
+        claimed_at: 9_000,
+        ..late.clone()
+    };
+    let failed = Polled::Failed(Failed {
+        message: "bad".into(),
+        status: None,
+        credits: Credits::default(),
+    });
+    assert_eq!(look_of(&late, pending()).verb, Verb::Again(S * 300));
+    assert_eq!(look_of(&late, failed).verb, Verb::Rest);
+    assert_eq!(
+        look_of(&late, Polled::Completed(Box::default())).verb,
+        Verb::Complete
+    );
+    assert_eq!(look_of(&over, pending()).verb, Verb::Rest);
+    assert_eq!(look_of(&over, unavailable(None)).verb, Verb::Again(S * 300));
+}
+
+#[test]
+fn jitter_makes_no_wait_shorter() {
+    let job = job(Step::Look, State::Generating);
+    for jitter in [0.0, 0.5, 1.0] {
+        let s = dispose(
+            &job,
+            &Outcome::Looked(answer(pending())),
+            &rules(OnAmbiguous::Park),
+            jitter,
+        )
+        .unwrap();
+        assert!(
+            matches!(s.verb, Verb::Again(wait) if (S * 5..S * 6).contains(&wait)),
+            "{:?}",
+            s.verb
+        );
+    }
+}
+
+#[test]
+fn only_a_probe_says_something_of_a_pause() {
+    let job = Claimed {
+        probe: false,
+        ..job(Step::Look, State::Generating)
+    };
+    assert_eq!(look_of(&job, pending()).probe, Probe::None);
+}
