@@ -93,7 +93,7 @@ impl Form for RedisUrls {
 /// Splits at the commas that begin another address, and at no other: a password may have one.
 fn split_addresses(addresses: &str) -> Vec<String> {
     let mut split: Vec<String> = Vec::new();
-    for part in addresses.split(',') {
+    for part in addresses.trim_matches([',', ' ']).split(',') {
         match split.last_mut() {
             Some(last) if !part.contains("://") => {
                 last.push(',');

@@ -7,7 +7,8 @@ use gammaq_job::QueueName;
 use gammaq_job::name::is_name;
 
 use super::addresses::{BaseUrl, Hosts, Listen, RedisUrls, StoreUrl};
-use super::forms::{Bytes, Choice, Count, FilePath, Filter, Flag, Name, Secret, Span, parsed};
+use super::forms::{Choice, FilePath, Filter, Flag, Name, Secret, parsed};
+use super::quantities::{Bytes, Count, Span};
 use super::schema::{Key, Setting};
 use super::sections::{Durability, LogFormat};
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use config::{ConfigError, FileFormat, Map, Source as _, Value, ValueKind};
 
 use super::problems::Problem;
-use super::schema::{Found, NotYet, Setting, find, is_section, meant_by};
+use super::schema::{Found, Meanwhile, NotYet, Setting, find, is_section, meant_by};
 use super::shown::{shown, shown_text};
 use super::source::{GAMMA_API_KEY, Override, REDIS_URL, Source};
 
@@ -86,7 +86,7 @@ impl<'a> Layers<'a> {
             }
             Err(error) => self
                 .problems
-                .push(Problem::new("--config", syntax_error(&error)).from_origin(Some(&origin))),
+                .push(Problem::new("--config", syntax_error(&error)).found_in(Some(&origin))),
         }
     }
 
@@ -167,7 +167,7 @@ impl<'a> Layers<'a> {
                 if let (true, ValueKind::String(text)) = (is_text, &entry.value) {
                     entry.value = setting.typed(text);
                 }
-                match self.refused_so_far(setting, &entry.value) {
+                match self.refused(setting, &entry) {
                     None => return layer.insert(entry),
                     Some(what) => Problem::new(entry.path.join("."), what)
                         .with_value(shown(&entry.value, setting.is_secret())),
@@ -191,18 +191,26 @@ impl<'a> Layers<'a> {
                 Problem::new(entry.path.join("."), format!("unknown key{hint}"))
             }
         };
-        self.problems.push(problem.from_origin(Some(&entry.origin)));
+        self.problems.push(problem.found_in(Some(&entry.origin)));
     }
 
-    fn refused_so_far(&self, setting: &dyn Setting, value: &ValueKind) -> Option<String> {
-        let not_yet = self
-            .not_yet
-            .iter()
-            .find(|not_yet| not_yet.path == setting.path())?;
-        match (not_yet.except, value) {
-            (Some(works), ValueKind::String(word)) if word.trim() == works => None,
-            (Some(works), _) => Some(format!("not built yet in this version; allowed: {works}")),
-            (None, _) => Some("not built yet in this version; leave it out".to_owned()),
+    /// Why a value can't even go into its layer: this version can't honour it, or it would merge with what is below.
+    fn refused(&mut self, setting: &dyn Setting, entry: &Entry) -> Option<String> {
+        let not_yet = self.not_yet.iter().find(|not_yet| not_yet.path == setting.path());
+        match (not_yet.map(|not_yet| not_yet.meanwhile), &entry.value) {
+            (Some(Meanwhile::Only(works)), ValueKind::String(word)) if word.trim() == works => None,
+            (Some(Meanwhile::Only(works)), _) => {
+                Some(format!("not built yet in this version; allowed: {works}"))
+            }
+            (Some(Meanwhile::Refused), _) => Some("not built yet in this version; leave it out".to_owned()),
+            (_, ValueKind::Table(_)) => Some(format!("not a value; allowed: {}", setting.allowed())),
+            (Some(Meanwhile::Idle), _) => {
+                let (path, origin) = (setting.path(), &entry.origin);
+                self.warnings
+                    .push(format!("{path} ({origin}) has no effect in this version"));
+                None
+            }
+            (None, _) => None,
         }
     }
 }

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::addresses::is_loopback;
-use super::forms::in_words;
+use super::addresses::{RedisUrl, is_loopback};
 use super::keys::{self, Mode, Policy};
 use super::layers::Layers;
 use super::problems::{Problem, Problems};
+use super::quantities::in_words;
 use super::reader::Reader;
 use super::schema::{NOT_YET, NotYet};
 use super::sections::{
@@ -148,6 +148,20 @@ impl Loader {
             &keys::REDIS_SENTINEL_MASTER,
             "redis.sentinel_master has to say which master",
         );
+        let tls_ca_file = r.value(&keys::REDIS_TLS_CA_FILE);
+        if let Some(file) = &tls_ca_file {
+            if let Err(error) = std::fs::read(file) {
+                r.refuse(
+                    &keys::REDIS_TLS_CA_FILE,
+                    None,
+                    format!("this file can't be read: {error}"),
+                );
+            }
+            if !urls.iter().any(RedisUrl::is_encrypted) {
+                let warning = "redis.tls_ca_file is not used: no address in redis.url begins with rediss://";
+                r.warn(warning.to_owned());
+            }
+        }
         Some(RedisSettings {
             urls,
             mode: match (mode, master) {
@@ -157,7 +171,7 @@ impl Loader {
                     master: master.unwrap_or_default(),
                 },
             },
-            tls_ca_file: r.value(&keys::REDIS_TLS_CA_FILE),
+            tls_ca_file,
             connect_timeout: r.value(&keys::REDIS_CONNECT_TIMEOUT)?,
             response_timeout: r.value(&keys::REDIS_RESPONSE_TIMEOUT)?,
             prefix: r.value(&keys::REDIS_PREFIX)?,

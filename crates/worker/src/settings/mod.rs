@@ -15,6 +15,7 @@ mod keys;
 mod layers;
 mod load;
 mod problems;
+mod quantities;
 mod reader;
 mod reference;
 mod schema;

@@ -34,7 +34,7 @@ impl Problem {
         self
     }
 
-    pub(super) fn from_origin(mut self, origin: Option<&str>) -> Self {
+    pub(super) fn found_in(mut self, origin: Option<&str>) -> Self {
         self.origin = origin.map(str::to_owned);
         self
     }
@@ -105,7 +105,7 @@ mod tests {
     fn a_problem_is_one_line() {
         let problem = Problem::new("poll.interval", "not a duration")
             .with_value("\"5\"")
-            .from_origin(Some("--set"));
+            .found_in(Some("--set"));
         assert_eq!(
             problem.to_string(),
             "poll.interval = \"5\" (--set): not a duration"

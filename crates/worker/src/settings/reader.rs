@@ -63,9 +63,9 @@ impl Reader {
         if let Some(written) = self.written(key, account) {
             problem = problem
                 .with_value(shown(&written.kind, key.is_secret()))
-                .from_origin(written.origin());
+                .found_in(written.origin());
         } else if let Some(default) = key.default() {
-            problem = problem.with_value(default).from_origin(Some("the default"));
+            problem = problem.with_value(default).found_in(Some("the default"));
         }
         self.problems.push(problem);
         self.at_fault.insert(label);

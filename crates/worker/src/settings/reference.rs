@@ -1,7 +1,7 @@
 //! The reference of all settings, for people, made from what the settings are checked by.
 
 use super::keys::ALL;
-use super::schema::NOT_YET;
+use super::schema::{Meanwhile, NOT_YET};
 
 /// A Markdown table of every setting: its key, its default, what is allowed, what it does.
 pub fn reference() -> String {
@@ -10,11 +10,11 @@ pub fn reference() -> String {
         let default = setting
             .default()
             .map_or_else(|| "none".to_owned(), |default| format!("`{default}`"));
-        let not_yet = match NOT_YET.iter().find(|not_yet| not_yet.path == setting.path()) {
-            Some(not_yet) => match not_yet.except {
-                Some(works) => format!(" (in this version `{works}` alone)"),
-                None => " (not in this version)".to_owned(),
-            },
+        let not_yet = NOT_YET.iter().find(|not_yet| not_yet.path == setting.path());
+        let not_yet = match not_yet.map(|not_yet| not_yet.meanwhile) {
+            Some(Meanwhile::Refused) => " (not in this version)".to_owned(),
+            Some(Meanwhile::Only(works)) => format!(" (in this version `{works}` alone)"),
+            Some(Meanwhile::Idle) => " (no effect in this version)".to_owned(),
             None => String::new(),
         };
         let (path, allowed, about) = (setting.path(), cell(&setting.allowed()), setting.about());

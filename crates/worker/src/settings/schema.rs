@@ -58,55 +58,42 @@ impl<F: Form> Setting for Key<F> {
     }
 }
 
-/// A setting that is known and read but that nothing acts on yet, so that using it has to be refused.
+/// A setting that is known and read but that nothing acts on yet.
 pub(super) struct NotYet {
     pub(super) path: &'static str,
-    /// The one value that works already.
-    pub(super) except: Option<&'static str>,
+    pub(super) meanwhile: Meanwhile,
 }
 
-/// The settings that this version refuses. A line goes when what it names is built.
+/// What happens to a setting that nothing acts on yet, so that nobody relies on it unawares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Meanwhile {
+    /// It is refused.
+    Refused,
+    /// It is refused unless it has the one value that works already.
+    Only(&'static str),
+    /// It is taken with a warning: it sizes something that doesn't happen yet, so nothing goes wrong without it.
+    Idle,
+}
+
+const fn not_yet(path: &'static str, meanwhile: Meanwhile) -> NotYet {
+    NotYet { path, meanwhile }
+}
+
+/// The settings that this version doesn't act on. A line goes when what it names is built.
 pub(super) static NOT_YET: &[NotYet] = &[
-    NotYet {
-        path: "redis.mode",
-        except: Some("standalone"),
-    },
-    NotYet {
-        path: "redis.tls_ca_file",
-        except: None,
-    },
-    NotYet {
-        path: "redis.durability",
-        except: Some("none"),
-    },
-    NotYet {
-        path: "accounts.<name>.credits_floor",
-        except: None,
-    },
-    NotYet {
-        path: "accounts_dir",
-        except: None,
-    },
-    NotYet {
-        path: "submit.journal",
-        except: None,
-    },
-    NotYet {
-        path: "exports.store",
-        except: None,
-    },
-    NotYet {
-        path: "callbacks.secret_file",
-        except: None,
-    },
-    NotYet {
-        path: "callbacks.allowed_hosts",
-        except: None,
-    },
-    NotYet {
-        path: "admin.token_file",
-        except: None,
-    },
+    not_yet("redis.mode", Meanwhile::Only("standalone")),
+    not_yet("redis.durability", Meanwhile::Only("none")),
+    not_yet("accounts.<name>.credits_floor", Meanwhile::Refused),
+    not_yet("accounts_dir", Meanwhile::Refused),
+    not_yet("submit.journal", Meanwhile::Refused),
+    not_yet("exports.store", Meanwhile::Refused),
+    not_yet("exports.timeout", Meanwhile::Idle),
+    not_yet("exports.max_bytes", Meanwhile::Idle),
+    not_yet("exports.allowed_hosts", Meanwhile::Idle),
+    not_yet("callbacks.secret_file", Meanwhile::Refused),
+    not_yet("callbacks.allowed_hosts", Meanwhile::Refused),
+    not_yet("admin.listen", Meanwhile::Idle),
+    not_yet("admin.token_file", Meanwhile::Refused),
 ];
 
 /// Where a written key leads.
@@ -133,6 +120,7 @@ pub(super) fn find(path: &[String]) -> Found {
     let meant = match path {
         [key] => meant_by(key)
             .or_else(|| nearest(key, sections()))
+            .or_else(|| elsewhere(key))
             .map(str::to_owned),
         _ => nearby(&pattern).or_else(|| elsewhere(&pattern).map(str::to_owned)),
     };
@@ -219,7 +207,11 @@ mod tests {
                 .iter()
                 .find(|setting| setting.path() == not_yet.path)
                 .expect(not_yet.path);
-            assert_eq!(setting.default(), not_yet.except, "{}", not_yet.path);
+            match not_yet.meanwhile {
+                Meanwhile::Only(works) => assert_eq!(setting.default(), Some(works), "{}", not_yet.path),
+                Meanwhile::Refused => assert_eq!(setting.default(), None, "{}", not_yet.path),
+                Meanwhile::Idle => {}
+            }
         }
     }
 
@@ -233,6 +225,7 @@ mod tests {
             ("accountsdir", Some("accounts_dir")),
             ("accounts.x.apikey", Some("accounts.x.api_key")),
             ("pol.interval", Some("poll.interval")),
+            ("queue", Some("redis.queue")),
             ("redis_url", Some("redis.url")),
             ("accounts.x.b", None),
             ("something.else", None),
