@@ -13,7 +13,7 @@ use arc_swap::ArcSwapOption;
 use redis::aio::MultiplexedConnection;
 use redis::io::tcp::TcpSettings;
 use redis::{AsyncConnectionConfig, Client, IntoConnectionInfo, RedisError, RedisResult, TlsCertificates};
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
 use crate::Error;
 
@@ -44,6 +44,7 @@ impl fmt::Debug for LinkSettings {
 struct Live {
     connection: MultiplexedConnection,
     serial: u64,
+    given_up: watch::Sender<bool>,
 }
 
 #[derive(Default)]
@@ -144,7 +145,16 @@ impl Link {
         command: impl AsyncFnOnce(MultiplexedConnection) -> RedisResult<T>,
     ) -> Result<T, Error> {
         let live = self.connected().await?;
-        match command(live.connection.clone()).await {
+        let mut given_up = live.given_up.subscribe();
+        let answer = tokio::select! {
+            biased;
+            answer = command(live.connection.clone()) => answer,
+            // Whoever waits on a connection that others gave up would only wait out a timeout of its own.
+            _ = given_up.wait_for(|given_up| *given_up) => {
+                return Err(Error::Unanswered("the connection was given up".to_owned()));
+            }
+        };
+        match answer {
             Ok(value) => Ok(value),
             Err(cause) => {
                 let error = Error::of(&cause);
@@ -161,6 +171,9 @@ impl Link {
         if current.as_ref().is_some_and(|live| live.serial == serial) {
             // Another caller may have put a newer one in its place since: that one stays.
             self.live.compare_and_swap(&current, None);
+            if let Some(live) = current.as_ref() {
+                live.given_up.send_replace(true);
+            }
         }
     }
 
@@ -187,7 +200,11 @@ impl Link {
                     tracing::info!(serial, failed = attempts.failed, "connected to Redis again");
                 }
                 *attempts = Attempts::default();
-                let live = Arc::new(Live { connection, serial });
+                let live = Arc::new(Live {
+                    connection,
+                    serial,
+                    given_up: watch::Sender::new(false),
+                });
                 self.live.store(Some(Arc::clone(&live)));
                 Ok(live)
             }

@@ -94,10 +94,10 @@ keys! {
     REDIS_TLS_CA_FILE: FilePath = "redis.tls_ca_file", None,
         FilePath { to: "a PEM file" },
         "who may sign the certificate of a `rediss://` server, instead of the public authorities";
-    REDIS_CONNECT_TIMEOUT: Span = "redis.connect_timeout", Some("5s"),
+    REDIS_CONNECT_TIMEOUT: Span = "redis.connect_timeout", Some("2s"),
         span(ms(10), mins(5)),
         "how long a new connection may take";
-    REDIS_RESPONSE_TIMEOUT: Span = "redis.response_timeout", Some("5s"),
+    REDIS_RESPONSE_TIMEOUT: Span = "redis.response_timeout", Some("3s"),
         span(ms(10), mins(5)),
         "how long an answer may take";
     REDIS_PREFIX: Name<QueueName> = "redis.prefix", Some("gammaq"),

@@ -16,7 +16,7 @@ fn nothing_written_gives_the_defaults() {
         ("gammaq", "main")
     );
     assert_eq!(settings.redis.durability, Durability::None);
-    assert_eq!(settings.redis.response_timeout, Duration::from_secs(5));
+    assert_eq!(settings.redis.response_timeout, Duration::from_secs(3));
     assert_eq!(settings.gamma.base_url.as_str(), "https://public-api.gamma.app/");
     assert_eq!(settings.gamma.connect_timeout, Duration::from_secs(5));
     assert_eq!(settings.gamma.request_timeout, Duration::from_secs(30));
