@@ -139,3 +139,9 @@ fn the_reference_has_a_row_for_every_setting() {
             && reference.contains("(not in this version)")
     );
 }
+
+#[test]
+fn the_readme_has_this_reference() {
+    let readme = include_str!("../../../../../README.md");
+    assert!(readme.contains(&reference()), "README.md must hold this:\n{}", reference());
+}
