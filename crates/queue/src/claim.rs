@@ -234,11 +234,6 @@ fn claimed(job: Value, now: u64) -> Result<Claimed, Error> {
         timeout: field("timeout").parse().ok().map(Duration::from_secs),
         submit_failures: small("submit_failures"),
         warnings: serde_json::from_str(field("warnings")).unwrap_or_default(),
-        // The script writes the slot of this submit after it read the record.
-        slot: if step == "submit" {
-            format!("{id}#{}", number("attempts"))
-        } else {
-            field("slot").to_owned()
-        },
+        slot: field("slot").to_owned(),
     })
 }

@@ -47,7 +47,11 @@ impl Error {
     pub(crate) fn of(error: &redis::RedisError) -> Self {
         use redis::{ErrorKind, ServerErrorKind};
         let text = error.to_string();
-        let has = |word: &str| error.code() == Some(word) || text.contains(word);
+        // Of a pipeline the first error counts; the client names its code only where it knows the kind.
+        let first = error.clone().into_server_errors();
+        let first = first.as_ref().and_then(|errors| errors.first());
+        let code = error.code().or(first.map(|(_, error)| error.code()));
+        let has = |word: &str| code == Some(word) || text.contains(word);
         match error.kind() {
             ErrorKind::Server(
                 ServerErrorKind::BusyLoading
@@ -60,15 +64,13 @@ impl Error {
                 Self::Denied(text)
             }
             ErrorKind::InvalidClientConfig => Self::Settings(text),
-            _ if has("OOM command not allowed") || error.code() == Some("OOM") => Self::Full(text),
+            _ if has("OOM command not allowed") || code == Some("OOM") => Self::Full(text),
             _ if has("READONLY You can't write") || has("LOADING Redis is loading") => {
                 Self::Unreachable(text)
             }
-            _ if error.code() == Some("BUSY") || error.code() == Some("NOREPLICAS") => {
-                Self::Unreachable(text)
-            }
-            _ if error.code() == Some("NOGROUP") => Self::NoGroup,
-            _ if error.code() == Some("NOAUTH") || error.code() == Some("WRONGPASS") => Self::Denied(text),
+            _ if code == Some("BUSY") || code == Some("NOREPLICAS") => Self::Unreachable(text),
+            _ if code == Some("NOGROUP") => Self::NoGroup,
+            _ if code == Some("NOAUTH") || code == Some("WRONGPASS") => Self::Denied(text),
             _ if error.is_connection_refusal() => Self::Unreachable(text),
             _ if error.is_io_error() || error.is_timeout() || error.is_connection_dropped() => {
                 Self::Unanswered(text)

@@ -88,7 +88,7 @@ impl Queue {
             .arg("COUNT")
             .arg(count)
             .arg("BLOCK")
-            .arg(ms(block));
+            .arg(ms(block).max(1));
         command.arg("STREAMS").arg(self.keys.inbox()).arg(">");
         let answer: Value = self
             .link

@@ -171,6 +171,26 @@ impl Queue {
             .await
     }
 
+    /// How many entries of the inbox no worker has taken in yet.
+    ///
+    /// # Errors
+    /// By reaction; see [`Error`].
+    pub async fn inbox_len(&self) -> Result<u64, Error> {
+        let mut command = redis::cmd("XLEN");
+        command.arg(self.keys.inbox());
+        self.link
+            .run(async |mut c| command.query_async(&mut c).await)
+            .await
+    }
+
+    /// Accounts that have pending jobs, soonest first.
+    ///
+    /// # Errors
+    /// By reaction; see [`Error`].
+    pub async fn pending_accounts(&self, offset: usize, count: usize) -> Result<Vec<String>, Error> {
+        self.ids("ZRANGE", &self.keys.accounts(), offset, count).await
+    }
+
     /// Ids from the schedule, soonest first.
     ///
     /// # Errors

@@ -66,6 +66,14 @@ impl Queue {
             .arg("window_ms")
             .arg(ms(budget.window))
             .ignore();
+        // Another budget may let its jobs go earlier than was thought.
+        pipe.cmd("ZADD")
+            .arg(self.keys.accounts())
+            .arg("XX")
+            .arg("LT")
+            .arg(0)
+            .arg(name)
+            .ignore();
         let (old,): ((Option<u32>, Option<u64>),) = self
             .link
             .run(async |mut c| pipe.query_async(&mut c).await)

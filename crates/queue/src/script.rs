@@ -20,7 +20,7 @@ scripts! {
     BEGIN_SUBMIT = "account" "begin_submit";
     RECORD_GENERATION = "result" "account" "record_generation";
     SETTLE_JOBS = "result" "account" "settle_jobs" "settle_items";
-    RENEW_LEASES = "renew_leases";
+    RENEW_LEASES = "account" "renew_leases";
     SWEEP_JOBS = "sweep_jobs";
 }
 

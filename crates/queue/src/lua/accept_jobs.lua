@@ -44,11 +44,13 @@ for i = 1, total do
   items[i] = item
 end
 
--- Writes from here on.
+-- Writes from here on. The first is one that a full Redis refuses: the others would pass it after an XACK.
+redis.call('HINCRBY', key('stats'), 'accepted', 0)
 local outcomes = {}
 for i, item in ipairs(items) do
   local target, fields = job_key(item.id), item.fields
   if item.outcome == 'queued' or item.outcome == 'failed' then
+    forget_end(item.id)
     local seq = redis.call('HINCRBY', key('stats'), 'accepted', 1)
     for _, text in ipairs({ 'id', item.id, 'v', '1', 'state', item.outcome, 'account', item.account, 'priority',
       item.priority, 'created_at', int(now), 'seq', seq, 'fence', '0', 'attempts', '0', 'polls', '0',

@@ -15,11 +15,18 @@ local function used_slots(account, window)
   return redis.call('ZCARD', budget_key(account))
 end
 
--- When the oldest slot comes back.
+-- When the oldest slot comes back. A budget of 0 has none: it is looked at again in a while.
 local function next_slot(account, window)
   local oldest = redis.call('ZRANGE', budget_key(account), 0, 0, 'WITHSCORES')
-  if not oldest[2] then return now end
+  if not oldest[2] then return now + 1000 end
   return tonumber(oldest[2]) + window + 1
+end
+
+-- Charges a slot until `time`. The set lasts until the last slot has left the window, whoever charged it.
+local function charge_slot(account, member, time, window)
+  redis.call('ZADD', budget_key(account), 'GT', int(time), member)
+  local last = redis.call('ZRANGE', budget_key(account), -1, -1, 'WITHSCORES')[2]
+  redis.call('PEXPIREAT', budget_key(account), int(last + window + 1000))
 end
 
 -- After a slot moved or came back: the account may be able to submit earlier than was thought.

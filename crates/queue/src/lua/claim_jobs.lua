@@ -11,11 +11,14 @@
 -- Works in a full Redis, where begin_submit refuses: what is under way goes on.
 local worker, want, lease, on_ambiguous = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
 local max_resubmits, spread, looks, submits = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
-local foreign, gates, jobs = {}, {}, {}
+local foreign, gates, jobs, left = {}, {}, {}, nil
 for i = 11, #ARGV do foreign[ARGV[i]] = true end
 local FIELDS = { 'state', 'account', 'fence', 'attempts', 'worker', 'priority', 'seq', 'kind', 'exports',
   'generation_id', 'base_url', 'polls', 'poll_failures', 'deadline', 'created_at', 'traceparent', 'late_until',
   'resubmits', 'timeout', 'submit_failures', 'warnings', 'slot' }
+
+-- What stays in the schedule though it is due can go on at `time`.
+local function leave(time) if not left or time < left then left = time end end
 
 local function read(id)
   local r = redis.pcall('HMGET', job_key(id), unpack(FIELDS))
@@ -54,10 +57,11 @@ end
 local function end_submit(id, r)
   if r.generation ~= '' then
     redis.call('HSET', job_key(id), 'state', 'generating', 'worker', '', 'slot', '')
+    leave(now)
     return event(id, 'generating', 'submitting', worker, 'the worker died; a generation is known')
   end
   if on_ambiguous == 'resubmit' and r.resubmits < max_resubmits then
-    redis.call('HINCRBY', job_key(id), 'resubmits', 1)
+    redis.call('HSET', job_key(id), 'resubmits', r.resubmits + 1)
     count('resubmits')
     requeue(id, r)
     return event(id, 'queued', 'submitting', worker, 'the worker died while it submitted; policy resubmit')
@@ -67,14 +71,4 @@ local function end_submit(id, r)
     'whether Gamma accepted is not known","status":null,"requestId":null}')
   end_job(id, 'ambiguous')
   event(id, 'ambiguous', 'submitting', worker, 'the worker died while it submitted')
-end
-
--- May the account be used now? Answers nil, or when to ask again; the second value says that one job tries it out.
-local function closed(account)
-  local a = gates[account]
-  if not a then a = gate(account) gates[account] = a end
-  if a.paused_until > now then return a.paused_until, false end
-  if not a.paused then return nil, false end
-  if a.probe_until > now then return math.min(a.probe_until, now + 1000), false end
-  return nil, true
 end

@@ -1,12 +1,12 @@
 -- The second half of claim_jobs: account by account, one job a turn, while there is room and a slot.
-local skipped, turns = 0, 0
+local skipped, turns, allowed = 0, 0, submits
 while #jobs < want and submits > 0 and turns < 1000 do
   local account = redis.call('ZRANGEBYSCORE', key('accounts'), '-inf', '(' .. int(now + 1), 'LIMIT', skipped, 1)[1]
   if not account then break end
-  turns = turns + 1
   local line = key('pending:' .. account)
   local id = redis.call('ZRANGE', line, 0, 0)[1]
   local later, probe = closed(account)
+  turns = turns + (foreign[account] and 0 or 1)
   if foreign[account] then skipped = skipped + 1
   elseif not id then redis.call('ZREM', key('accounts'), account)
   elseif later then redis.call('ZADD', key('accounts'), int(later), account)
@@ -18,11 +18,11 @@ while #jobs < want and submits > 0 and turns < 1000 do
     else
       redis.call('ZREM', line, id)
       -- Scored with the end of the lease: no byte of its POST leaves later, unless begin_submit says so.
-      local member = slot(id, r.attempts)
-      redis.call('ZADD', budget_key(account), int(now + lease), member)
-      redis.call('PEXPIRE', budget_key(account), int(lease * 2 + a.window + 1000))
+      local member = slot(id, r.seq, r.attempts)
+      charge_slot(account, member, now + lease, a.window)
       redis.call('HSET', account_key(account), 'used', used + 1)
       redis.call('HSET', job_key(id), 'slot', member)
+      r.values[#FIELDS] = member
       hand(id, r, 'submit', probe)
       submits = submits - 1
       -- Behind the accounts that wait for their turn, and still within this millisecond.
@@ -35,7 +35,11 @@ end
 
 local next_at = ''
 local function sooner(time) if time and (next_at == '' or tonumber(time) < tonumber(next_at)) then next_at = time end end
-if #jobs >= want or turns >= 1000 or #due >= 2 * scan then next_at = int(now) end
-sooner(redis.call('ZRANGE', key('due'), 0, 0, 'WITHSCORES')[2])
+-- What was cut short goes on at once; what was left in the schedule says itself when.
+if #jobs >= want or turns >= 1000 or (allowed > 0 and submits == 0) or (moved and #due >= 2 * scan) then
+  next_at = int(now)
+end
+sooner(left and int(left))
+sooner(redis.call('ZRANGEBYSCORE', key('due'), '(' .. int(now), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2])
 sooner(redis.call('ZRANGEBYSCORE', key('accounts'), int(now + 1), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2])
 return { int(now), next_at, redis.call('ZCARD', key('due')), int(late), jobs }

@@ -4,6 +4,8 @@
 local base, events_cap, ttl_ms = KEYS[1], ARGV[1], ARGV[2]
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+-- Redis seeds every call alike: what one call spreads would else fall together with what the next one spreads.
+math.randomseed(tonumber(clock[2]))
 
 local function key(name) return base .. name end
 local function job_key(id) return base .. 'job:' .. id end
@@ -26,8 +28,8 @@ local function pending_score(priority, seq) return int((tonumber(priority) or 5)
 -- Looks at the account no later than at `time`; the claim then works out when it really may submit.
 local function wake(account, time) redis.call('ZADD', key('accounts'), 'LT', int(time), account) end
 
--- A slot belongs to one submit of one job.
-local function slot(id, attempt) return id .. '#' .. attempt end
+-- A slot belongs to one submit of one job; `seq` tells the job from an earlier one of the same id.
+local function slot(id, seq, attempt) return id .. '#' .. (seq or '') .. '.' .. attempt end
 
 local function set_fields(target, fields)
   if #fields > 0 then redis.call('HSET', target, unpack(fields)) end

@@ -9,13 +9,14 @@
 --   else submits; extra: the job has another generation already; missing: no such job, said in `events`
 -- Works in a full Redis.
 local worker, id, fence, generation = ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-local r = redis.call('HMGET', job_key(id), 'state', 'fence', 'generation_id', 'extra_generation_id', 'account', 'slot')
+local r = redis.pcall('HMGET', job_key(id), 'state', 'fence', 'generation_id', 'extra_generation_id', 'account', 'slot')
 local state, known, extra = r[1], r[3] or '', r[4] or ''
 local mine = r[2] == fence
 
 -- Writes from here on.
 pass_when_full()
 if not state then
+  score_slot(ARGV[10], ARGV[11])
   count('extra_generations')
   event(id, '', '', worker, 'generation ' .. generation .. ' belongs to a job that is gone')
   return 'missing'
@@ -28,10 +29,11 @@ if known ~= '' then
   count('extra_generations')
   event(id, state, state, worker, 'a second generation was made and paid for: ' .. generation)
   if mine and state == 'submitting' then
-    redis.call('HSET', job_key(id), 'state', 'generating', 'worker', '', 'next_at', int(now))
+    redis.call('HSET', job_key(id), 'state', 'generating', 'worker', '', 'slot', '', 'next_at', int(now))
     redis.call('ZADD', key('due'), int(now), id)
     event(id, 'generating', state, worker, '')
   end
+  write_result(id, 'keep')
   return 'extra'
 end
 
@@ -59,5 +61,5 @@ if state == 'ambiguous' or state == 'queued' or (state == 'submitting' and mine)
   return 'ok'
 end
 event(id, state, state, worker, 'generation ' .. generation .. ' recorded late')
-if redis.call('EXISTS', key('result:' .. id)) == 1 then write_result(id, ttl_ms) end
+write_result(id, 'keep')
 return 'recorded'

@@ -27,7 +27,7 @@ local function json_exports(wanted, urls, state)
   return '[' .. table.concat(out, ',') .. ']'
 end
 
--- Writes result:<id>; `ttl` in ms, or nil where the job isn't over.
+-- Writes result:<id>; `ttl` in ms, 'keep' where there is one, or nil where the job isn't over.
 local function write_result(id, ttl)
   local r = redis.call('HMGET', job_key(id), 'state', 'generation_id', 'gamma_id', 'gamma_url', 'export_url',
     'pdf_url', 'pptx_url', 'png_url', 'exports', 'credits_deducted', 'credits_remaining', 'warnings', 'error',
@@ -46,7 +46,8 @@ local function write_result(id, ttl)
   if r[21] then out[#out + 1] = ',"extraGenerationId":' .. json_text(r[21]) end
   out[#out + 1] = '}'
   local text = table.concat(out)
-  if ttl then redis.call('SET', key('result:' .. id), text, 'PX', ttl)
+  if ttl == 'keep' then redis.call('SET', key('result:' .. id), text, 'XX', 'KEEPTTL')
+  elseif ttl then redis.call('SET', key('result:' .. id), text, 'PX', ttl)
   else redis.call('SET', key('result:' .. id), text) end
 end
 
@@ -58,4 +59,10 @@ local function end_job(id, state)
   if state == 'ambiguous' then return write_result(id, nil) end
   write_result(id, ttl_ms)
   redis.call('PEXPIRE', job_key(id), ttl_ms)
+end
+
+-- An earlier job of this id expired: what it left must not be taken for the new one's.
+local function forget_end(id)
+  for _, state in ipairs({ 'completed', 'failed', 'timed_out', 'cancelled' }) do redis.call('ZREM', key(state), id) end
+  redis.call('UNLINK', key('result:' .. id))
 end

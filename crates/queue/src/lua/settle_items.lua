@@ -1,7 +1,7 @@
 -- The second part of settle_jobs: reads the items, and carries each out.
 local function settle(item)
   local id = item.id
-  local v = redis.call('HMGET', job_key(id), 'state', 'fence', 'worker', 'account', 'slot', 'priority', 'seq',
+  local v = redis.pcall('HMGET', job_key(id), 'state', 'fence', 'worker', 'account', 'slot', 'priority', 'seq',
     'generation_id')
   if not v[1] then return 'missing' end
   local r = { state = v[1], account = v[4], slot = v[5] or '', priority = v[6], seq = v[7] }
@@ -24,6 +24,7 @@ local function settle(item)
   -- The answer was unclear, but a generation is known by now: look at that one.
   if r.state == 'submitting' and v[8] and v[8] ~= '' then
     if r.slot ~= '' and verb == 'requeue' then release_slot(r.account, r.slot) end
+    if r.slot ~= '' and verb == 'fail' then score_slot(r.account, r.slot) end
     redis.call('HSET', job_key(id), 'state', 'generating', 'slot', '')
     redis.call('HDEL', job_key(id), 'error')
     look_at(id, now)
@@ -40,7 +41,7 @@ local function settle(item)
     give_back(id, r, paused and 0 or item.delay)
     if r.state ~= 'queued' then event(id, 'queued', r.state, worker, item.note) end
   elseif verb == 'resubmit' then
-    if r.slot ~= '' then score_slot(r.account, r.slot) r.slot = '' end
+    r.slot = ''
     count('resubmits')
     give_back(id, r, item.delay)
     event(id, 'queued', r.state, worker, item.note)

@@ -36,7 +36,8 @@ local function give_back(id, r, delay)
 end
 
 local function over(id, r, to)
-  if r.slot ~= '' then score_slot(r.account, r.slot) end
+  -- A POST without an answer may still be on its way: its slot keeps the latest time.
+  if r.slot ~= '' and to ~= 'ambiguous' then score_slot(r.account, r.slot) end
   redis.call('HSET', job_key(id), 'state', to, 'worker', '', 'slot', '', 'next_at', '', 'finished_at', int(now))
   local credits = redis.call('HGET', job_key(id), 'credits_deducted')
   if credits and to ~= 'timed_out' and string.match(credits, '^%d+%.?%d*$') then

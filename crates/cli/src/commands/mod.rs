@@ -1,0 +1,42 @@
+//! The commands, one file each.
+
+pub(crate) mod completions;
+pub(crate) mod demo;
+pub(crate) mod enqueue;
+pub(crate) mod events;
+mod fake_gamma;
+pub(crate) mod list;
+pub(crate) mod show;
+mod status;
+pub(crate) mod wait;
+mod worker;
+
+use tokio::runtime::Builder;
+
+use crate::args::{Cli, Command};
+use crate::context::Context;
+use crate::exit::Code;
+
+/// Carries out what the command line says.
+pub(crate) fn run(cli: Cli) -> anyhow::Result<Code> {
+    let context = Context::new(cli.global);
+    // A worker and the fake serve many at once; the others wait for one answer at a time.
+    let mut builder = match cli.command {
+        Command::Worker | Command::FakeGamma(_) => Builder::new_multi_thread(),
+        _ => Builder::new_current_thread(),
+    };
+    builder.enable_all().build()?.block_on(async {
+        match cli.command {
+            Command::Worker => worker::run(&context).await,
+            Command::Enqueue(args) => enqueue::run(&context, *args).await,
+            Command::Wait(args) => wait::run(&context, args).await,
+            Command::Status => status::run(&context).await,
+            Command::List(args) => list::run(&context, &args).await,
+            Command::Show(args) => show::run(&context, &args).await,
+            Command::Events(args) => events::run(&context, &args).await,
+            Command::Demo(args) => demo::run(&args).await,
+            Command::FakeGamma(options) => fake_gamma::run(*options).await,
+            Command::Completions(args) => completions::run(&args),
+        }
+    })
+}

@@ -1,0 +1,218 @@
+//! The way in and the way out.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use gammaq_job::{JobId, JobResult, QueueName, Record};
+use gammaq_queue::{Keys, Link, LinkSettings, Policy, Queue};
+use tokio::time::Instant;
+
+use crate::follow::{BLOCK, Follower};
+use crate::job::Fields;
+use crate::{Error, Interrupted, NewJob, WaitError, Waiter};
+
+/// The most entries, and about the most bytes, that are sent before their answers are read.
+const CHUNK: usize = 500;
+const CHUNK_BYTES: usize = 4 * 1024 * 1024;
+
+/// Which queue, and where. `Debug` leaves the address out: it may hold a password.
+#[derive(Clone)]
+pub struct ProducerSettings {
+    /// `redis://`, `rediss://` or `unix://`.
+    pub url: String,
+    /// PEM text of the authorities that may sign the certificate of a `rediss://` server; the web's where `None`.
+    pub tls_ca: Option<Vec<u8>>,
+    /// What the names of all keys begin with.
+    pub prefix: String,
+    /// The queue.
+    pub queue: String,
+    /// For making a connection.
+    pub connect_timeout: Duration,
+    /// For one answer.
+    pub response_timeout: Duration,
+}
+
+impl Default for ProducerSettings {
+    /// The queue `main` of a Redis on this machine.
+    fn default() -> Self {
+        Self {
+            url: "redis://127.0.0.1:6379".to_owned(),
+            tls_ca: None,
+            prefix: "gammaq".to_owned(),
+            queue: "main".to_owned(),
+            connect_timeout: Duration::from_secs(5),
+            response_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+impl fmt::Debug for ProducerSettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ProducerSettings")
+            .field("prefix", &self.prefix)
+            .field("queue", &self.queue)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Enqueues jobs and waits for their results. Cheap to clone; all clones share two connections at most.
+#[derive(Debug, Clone)]
+pub struct Producer {
+    queue: Queue,
+    follower: Arc<Follower>,
+}
+
+impl Producer {
+    /// A producer that connects at first use, and again whenever it must.
+    ///
+    /// # Errors
+    /// [`Error::Settings`].
+    pub fn new(settings: ProducerSettings) -> Result<Self, Error> {
+        let name = |key: &str, text: &str| {
+            QueueName::new(text).map_err(|error| Error::Settings(format!("redis.{key}: {error}")))
+        };
+        let keys = Keys::new(
+            &name("prefix", &settings.prefix)?,
+            &name("queue", &settings.queue)?,
+        );
+        let link = Link::new(LinkSettings {
+            url: settings.url,
+            tls_ca: settings.tls_ca,
+            connect_timeout: settings.connect_timeout,
+            response_timeout: settings.response_timeout,
+        })?;
+        Self::on(Queue::new(Arc::new(link), keys, Policy::default()))
+    }
+
+    /// A producer for a queue whose Redis answers now.
+    ///
+    /// # Errors
+    /// [`Error::Settings`], and [`Error::Unavailable`] where Redis can't be reached.
+    pub async fn connect(settings: ProducerSettings) -> Result<Self, Error> {
+        let producer = Self::new(settings)?;
+        producer.queue.time().await?;
+        Ok(producer)
+    }
+
+    /// A producer beside other users of the same queue.
+    ///
+    /// # Errors
+    /// [`Error::Settings`].
+    pub fn on(queue: Queue) -> Result<Self, Error> {
+        let blocking = queue.on(Arc::new(queue.link().for_blocking(BLOCK)?));
+        Ok(Self {
+            queue,
+            follower: Arc::new(Follower::new(blocking)),
+        })
+    }
+
+    /// The queue itself.
+    pub fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    pub(crate) fn follower(&self) -> &Follower {
+        &self.follower
+    }
+
+    /// Enqueues one job in one round trip: when this answers, Redis has it. Under an id that exists nothing new
+    /// is made, and the answer is the same.
+    ///
+    /// # Errors
+    /// By reaction; see [`Error`].
+    pub async fn enqueue(&self, job: NewJob) -> Result<JobId, Error> {
+        let fields = job.to_fields()?;
+        let entry_id = self.queue.append(&fields.as_slices()).await?;
+        job_id(fields, entry_id)
+    }
+
+    /// Enqueues many jobs, a few hundred in a round trip, and answers their ids in order.
+    ///
+    /// # Errors
+    /// [`Interrupted`] at the first chunk that has a job that can't be used, or can't be written; the jobs of
+    /// earlier chunks are enqueued.
+    pub async fn enqueue_many(
+        &self,
+        jobs: impl IntoIterator<Item = NewJob>,
+    ) -> Result<Vec<JobId>, Interrupted> {
+        let mut ids = Vec::new();
+        let mut chunk = Vec::new();
+        let mut bytes = 0;
+        for job in jobs {
+            match job.to_fields() {
+                Ok(fields) => {
+                    bytes += fields.size();
+                    chunk.push(fields);
+                }
+                Err(error) => return Err(Interrupted { ids, error }),
+            }
+            if chunk.len() >= CHUNK || bytes >= CHUNK_BYTES {
+                bytes = 0;
+                self.append(&mut chunk, &mut ids)
+                    .await
+                    .map_err(|error| Interrupted {
+                        ids: ids.clone(),
+                        error,
+                    })?;
+            }
+        }
+        match self.append(&mut chunk, &mut ids).await {
+            Ok(()) => Ok(ids),
+            Err(error) => Err(Interrupted { ids, error }),
+        }
+    }
+
+    async fn append(&self, chunk: &mut Vec<Fields>, ids: &mut Vec<JobId>) -> Result<(), Error> {
+        if chunk.is_empty() {
+            return Ok(());
+        }
+        let slices: Vec<_> = chunk.iter().map(Fields::as_slices).collect();
+        let entries: Vec<&[(&str, &[u8])]> = slices.iter().map(Vec::as_slice).collect();
+        let entry_ids = self.queue.append_many(&entries).await?;
+        for (fields, entry_id) in chunk.drain(..).zip(entry_ids) {
+            ids.push(job_id(fields, entry_id)?);
+        }
+        Ok(())
+    }
+
+    /// The whole record of a job; `None` where there is none, or no worker has taken it in yet.
+    ///
+    /// # Errors
+    /// By reaction; see [`Error`].
+    pub async fn status(&self, id: &JobId) -> Result<Option<Record>, Error> {
+        Ok(self.queue.record(id.as_str()).await?)
+    }
+
+    /// The result of a job as it is now; `None` where it has none yet. It may be there before the end, as soon
+    /// as the deck's address is known: its `state` says which.
+    ///
+    /// # Errors
+    /// By reaction; see [`Error`].
+    pub async fn result(&self, id: &JobId) -> Result<Option<JobResult>, Error> {
+        Ok(self.queue.result(id.as_str()).await?)
+    }
+
+    /// Waits up to `within` for the end of a job, over restarts of Redis too. An end is every state that a job
+    /// does not leave by itself: `completed`, `failed`, `timed_out`, `cancelled`, and `ambiguous`, which an
+    /// operator decides; look at the `state` of the result.
+    ///
+    /// # Errors
+    /// See [`WaitError`].
+    pub async fn wait(&self, id: &JobId, within: Duration) -> Result<JobResult, WaitError> {
+        // A wait without end is a wait of years here: `Instant` can't hold more.
+        const LONGEST: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+        self.waiter(id).end(Instant::now() + within.min(LONGEST)).await
+    }
+
+    /// Follows a job, for those who want to see it move. Runs on the tokio runtime that it is called in.
+    pub fn waiter(&self, id: &JobId) -> Waiter {
+        Waiter::new(self.clone(), id.clone())
+    }
+}
+
+/// The caller's id, or the one that Redis gave the entry.
+fn job_id(fields: Fields, entry_id: String) -> Result<JobId, Error> {
+    JobId::new(fields.own_id.unwrap_or(entry_id))
+        .map_err(|error| Error::Fault(gammaq_queue::Error::Refused(error.to_string())))
+}

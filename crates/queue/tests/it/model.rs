@@ -1,0 +1,345 @@
+//! A plain model of the queue: what each operation must answer, and where each job then stands.
+
+use std::collections::BTreeMap;
+
+use gammaq_job::State;
+use gammaq_queue::claim::{Claim, ClaimRequest, Claimed, OnAmbiguous, Step};
+use gammaq_queue::settle::{Settled, Verb};
+use gammaq_queue::submit::{Begun, Recorded};
+
+use crate::snapshot::Snapshot;
+
+/// A job as the model knows it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Known {
+    pub(crate) wish: String,
+    pub(crate) account: String,
+    pub(crate) state: State,
+    pub(crate) fence: u64,
+    pub(crate) holder: String,
+    pub(crate) generation: String,
+    pub(crate) extra: Vec<String>,
+    pub(crate) resubmits: u32,
+    /// A timed-out job that is not looked at any more.
+    pub(crate) rested: bool,
+}
+
+impl Known {
+    pub(crate) fn over(&self) -> bool {
+        self.rested || matches!(self.state, State::Completed | State::Failed)
+    }
+
+    fn is_held_by(&self, worker: &str, fence: u64) -> bool {
+        self.holder == worker && self.fence == fence
+    }
+
+    fn move_to(&mut self, state: State) {
+        self.state = state;
+        self.holder = String::new();
+    }
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(crate) struct Model {
+    pub(crate) jobs: BTreeMap<String, Known>,
+}
+
+/// Whether an account may be used, as the last snapshot says and a claim then goes on to change.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Gate {
+    Open,
+    Probe,
+    Closed,
+}
+
+fn gate(before: &Snapshot, account: &str, now: u64) -> Gate {
+    let of = |field| before.of_account(account, field);
+    let paused = before.account[account]
+        .get("pause_reason")
+        .is_some_and(|reason| !reason.is_empty());
+    match (of("paused_until") > now, paused, of("probe_until") > now) {
+        (true, ..) | (_, true, true) => Gate::Closed,
+        (_, true, false) => Gate::Probe,
+        _ => Gate::Open,
+    }
+}
+
+impl Model {
+    /// What a claim must have done with what is due and who may be handed what.
+    pub(crate) fn claim(
+        &mut self,
+        request: &ClaimRequest<'_>,
+        claim: &Claim,
+        before: &Snapshot,
+        names: &[&str],
+    ) -> Result<(), String> {
+        let mut gates: BTreeMap<&str, Gate> = names
+            .iter()
+            .map(|name| (*name, gate(before, name, claim.now)))
+            .collect();
+        let mut lines = before.pending.clone();
+        let mut budget = before.budget.clone();
+        let (mut looks, mut left) = (Vec::new(), false);
+        let mut due: Vec<(u64, &String)> = before.due.iter().map(|(id, at)| (*at as u64, id)).collect();
+        due.sort_unstable();
+        for (_, id) in due.into_iter().filter(|(at, _)| *at <= claim.now) {
+            let (Some(job), Some(stored)) = (self.jobs.get_mut(id), before.jobs.get(id)) else {
+                return Err(format!("{id} is due and unknown"));
+            };
+            let resubmit =
+                matches!(request.on_ambiguous, OnAmbiguous::Resubmit(most) if job.resubmits < most);
+            match job.state {
+                State::Submitting if !job.generation.is_empty() => {
+                    job.move_to(State::Generating);
+                    left = true;
+                }
+                State::Submitting if !resubmit => {
+                    job.move_to(State::Ambiguous);
+                    job.fence += 1;
+                }
+                State::Submitting | State::Queued => {
+                    if job.state == State::Queued {
+                        budget
+                            .get_mut(&job.account)
+                            .map(|slots| slots.remove(stored.get("slot")));
+                    } else {
+                        job.resubmits += 1;
+                    }
+                    job.move_to(State::Queued);
+                    job.fence += 1;
+                    let place = stored.number("priority") as f64 * 1e14 + stored.number("seq") as f64;
+                    lines
+                        .get_mut(&job.account)
+                        .map(|line| line.insert(id.clone(), place));
+                }
+                _ => match gates[job.account.as_str()] {
+                    Gate::Closed => {}
+                    _ if looks.len() >= request.want.min(request.looks) => left = true,
+                    open => {
+                        job.fence += 1;
+                        job.holder = request.worker.to_owned();
+                        looks.push(id.clone());
+                        if open == Gate::Probe {
+                            let name = names.iter().find(|name| **name == job.account);
+                            name.map(|name| gates.insert(name, Gate::Closed));
+                        }
+                    }
+                },
+            }
+        }
+        let handed = |step| claim.jobs.iter().filter(move |job| job.step == step);
+        let looked: Vec<_> = handed(Step::Look).map(|job| job.id.clone()).collect();
+        if looked != looks {
+            return Err(format!("looks {looked:?}, expected {looks:?}"));
+        }
+        let room = request.want - looks.len();
+        let full = handed(Step::Submit).count() == room;
+        for name in names {
+            let mut line: Vec<_> = lines[*name]
+                .iter()
+                .map(|(id, at)| (*at as u64, id.as_str()))
+                .collect();
+            line.sort_unstable();
+            let (limit, window) = (
+                before.of_account(name, "limit"),
+                before.of_account(name, "window_ms"),
+            );
+            let used = budget[*name]
+                .values()
+                .filter(|at| **at as u64 + window >= claim.now)
+                .count() as u64;
+            let allowed = match gates[name] {
+                Gate::Open => limit.saturating_sub(used),
+                Gate::Probe => limit.saturating_sub(used).min(1),
+                Gate::Closed => 0,
+            };
+            let got: Vec<_> = handed(Step::Submit)
+                .filter(|job| job.account == *name)
+                .map(|job| &job.id)
+                .collect();
+            let most = line.len().min(usize::try_from(allowed).unwrap_or(usize::MAX));
+            let first: Vec<_> = line.iter().take(got.len()).map(|(_, id)| id).collect();
+            if got.len() > most || got != first || (!full && got.len() < most) {
+                return Err(format!(
+                    "{name}: got {got:?} of {line:?}, {allowed} allowed, {:?}",
+                    gates[name]
+                ));
+            }
+        }
+        for job in handed(Step::Submit) {
+            let known = self.jobs.get_mut(&job.id).ok_or("unknown")?;
+            known.fence += 1;
+            known.holder = request.worker.to_owned();
+        }
+        for job in &claim.jobs {
+            if self.jobs[&job.id].fence != job.fence {
+                return Err(format!("{job:?} and {:?}", self.jobs[&job.id]));
+            }
+        }
+        let hot = claim.next_at.is_some_and(|time| time <= claim.now);
+        if claim.jobs.is_empty() && hot && !left {
+            return Err(format!("nothing to hand out, and again at once: {claim:?}"));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn begin(
+        &mut self,
+        worker: &str,
+        job: &Claimed,
+        begun: Begun,
+        before: &Snapshot,
+        now: u64,
+    ) -> Result<(), String> {
+        let known = self.jobs.get_mut(&job.id);
+        let mine = known.filter(|known| known.is_held_by(worker, job.fence) && known.state == State::Queued);
+        let paused_until = before.of_account(&job.account, "paused_until");
+        let charged = before.budget[&job.account].contains_key(&job.slot);
+        let right = match (&mine, begun) {
+            (None, begun) => begun == Begun::Stale,
+            (_, Begun::Stale) => false,
+            (_, Begun::Paused) => paused_until > before.now,
+            (_, Begun::Late) => !charged,
+            (_, Begun::Yes) => charged && paused_until <= now,
+        };
+        if let (Some(known), Begun::Yes) = (mine, begun) {
+            known.state = State::Submitting;
+        }
+        if right {
+            Ok(())
+        } else {
+            Err(format!("{begun:?} for {job:?} by {worker}"))
+        }
+    }
+
+    pub(crate) fn record(
+        &mut self,
+        job: &Claimed,
+        generation: &str,
+        recorded: Recorded,
+    ) -> Result<(), String> {
+        let expected = match self.jobs.get_mut(&job.id) {
+            None => Recorded::Missing,
+            Some(known) if known.over() && recorded == Recorded::Missing => Recorded::Missing,
+            Some(known) => {
+                let mine = known.fence == job.fence && known.state == State::Submitting;
+                let waits = matches!(known.state, State::Ambiguous | State::Queued);
+                if known.generation == generation || known.extra.iter().any(|extra| extra == generation) {
+                    Recorded::Known
+                } else if !known.generation.is_empty() {
+                    known.extra.push(generation.to_owned());
+                    if mine {
+                        known.move_to(State::Generating);
+                    }
+                    Recorded::Extra
+                } else {
+                    generation.clone_into(&mut known.generation);
+                    known.fence += u64::from(waits);
+                    if mine || waits {
+                        known.move_to(State::Generating);
+                        Recorded::Generating
+                    } else {
+                        Recorded::Kept
+                    }
+                }
+            }
+        };
+        if recorded == expected {
+            Ok(())
+        } else {
+            Err(format!("{recorded:?}, expected {expected:?}: {job:?}"))
+        }
+    }
+
+    /// Where `verb` leads from `state`.
+    fn target(state: State, verb: Verb) -> Option<State> {
+        use State::{Ambiguous, Completed, Failed, Generating, Queued, Submitting, TimedOut};
+        match (state, verb) {
+            (Queued, Verb::Requeue(_) | Verb::Release) => Some(Queued),
+            (Submitting, Verb::Requeue(_) | Verb::Resubmit(_)) => Some(Queued),
+            (Submitting, Verb::Park) => Some(Ambiguous),
+            (Submitting | Generating, Verb::Fail) => Some(Failed),
+            (Generating | TimedOut, Verb::Complete) => Some(Completed),
+            (Generating, Verb::TimeOut) | (TimedOut, Verb::Rest) => Some(TimedOut),
+            (Generating | TimedOut, Verb::Again(_) | Verb::Release) => Some(state),
+            _ => None,
+        }
+    }
+
+    /// Answers whether the settlement counted.
+    pub(crate) fn settle(
+        &mut self,
+        worker: &str,
+        job: &Claimed,
+        verb: Verb,
+        settled: Settled,
+    ) -> Result<bool, String> {
+        let known = self.jobs.get_mut(&job.id);
+        let missing = known
+            .as_ref()
+            .is_none_or(|known| known.over() && settled == Settled::Missing);
+        let mine = known.filter(|known| known.is_held_by(worker, job.fence));
+        let target = mine.as_ref().and_then(|known| Self::target(known.state, verb));
+        let expected = match target {
+            _ if missing => Settled::Missing,
+            None => Settled::Stale,
+            Some(_) => Settled::Done,
+        };
+        if settled != expected {
+            return Err(format!(
+                "{settled:?}, expected {expected:?}: {verb:?} of {job:?} by {worker}"
+            ));
+        }
+        if let (Some(known), Some(target)) = (mine, target) {
+            let looked_at = known.state == State::Submitting && !known.generation.is_empty();
+            known.rested = verb == Verb::Rest;
+            known.move_to(if looked_at { State::Generating } else { target });
+        }
+        Ok(target.is_some())
+    }
+
+    pub(crate) fn lost(&self, worker: &str, held: &[(String, u64)]) -> Vec<String> {
+        let is_held = |(id, fence): &&(String, u64)| {
+            self.jobs
+                .get(id)
+                .is_some_and(|known| known.is_held_by(worker, *fence))
+        };
+        held.iter()
+            .filter(|pair| !is_held(pair))
+            .map(|(id, _)| id.clone())
+            .collect()
+    }
+
+    /// Whether Redis holds what the model does. What is over may have expired where `expires`.
+    pub(crate) fn compare(&mut self, now: &Snapshot, expires: bool) -> Result<(), String> {
+        self.jobs
+            .retain(|id, known| now.jobs.contains_key(id) || !(expires && known.over()));
+        if !self.jobs.keys().eq(now.jobs.keys()) {
+            return Err(format!(
+                "jobs: {:?}, expected {:?}",
+                now.jobs.keys(),
+                self.jobs.keys()
+            ));
+        }
+        for (id, known) in &self.jobs {
+            let job = &now.jobs[id];
+            let found = (
+                job.state(),
+                job.number("fence"),
+                job.get("worker"),
+                job.get("generation_id"),
+            );
+            let expected = (
+                known.state,
+                known.fence,
+                known.holder.as_str(),
+                known.generation.as_str(),
+            );
+            if found != expected || job.get("extra_generation_id") != known.extra.join(",") {
+                return Err(format!("{id}: {found:?}, expected {known:?}"));
+            }
+        }
+        Ok(())
+    }
+}
