@@ -10,8 +10,7 @@ use crate::{Error, Queue, ms, value};
 
 /// What the script is sent; see its header.
 #[cfg(test)]
-pub(crate) const ARGV: &str =
-    "events_cap ttl_ms worker want lease_ms on_ambiguous max_resubmits spread_ms looks submits foreign...";
+pub(crate) const ARGV: &str = "events_cap ttl_ms worker want lease_ms on_ambiguous max_resubmits spread_ms looks submits not_after foreign...";
 
 /// The fields of the record that a claimed job carries, in the script's order.
 pub(crate) const FIELDS: [&str; 22] = [
@@ -65,6 +64,8 @@ pub struct ClaimRequest<'a> {
     pub looks: usize,
     /// The most submits.
     pub submits: usize,
+    /// Redis's time, Unix milliseconds, after which nothing is claimed: nobody waits for the answer any more.
+    pub not_after: u64,
     /// Accounts to leave to other workers.
     pub foreign: &'a [String],
 }
@@ -164,7 +165,8 @@ impl Queue {
             .arg(most);
         call.arg(ms(request.spread))
             .arg(request.looks)
-            .arg(request.submits);
+            .arg(request.submits)
+            .arg(request.not_after);
         for account in request.foreign.iter().take(MAX_ITEMS) {
             call.arg(account);
         }

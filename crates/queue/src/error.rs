@@ -9,8 +9,8 @@ pub enum Error {
     /// The answer is missing: the command may have run, or may still run.
     #[error("Redis did not answer: {0}")]
     Unanswered(String),
-    /// `maxmemory` is reached: nothing new is started.
-    #[error("Redis is full (maxmemory): {0}")]
+    /// `maxmemory` is reached, or its disk takes no more: nothing new is started.
+    #[error("Redis is full: {0}")]
     Full(String),
     /// The user may not do this.
     #[error("Redis denies access: {0}")]
@@ -65,6 +65,9 @@ impl Error {
             }
             ErrorKind::InvalidClientConfig => Self::Settings(text),
             _ if has("OOM command not allowed") || code == Some("OOM") => Self::Full(text),
+            // Its disk is full or its snapshot failed: it takes no writes until that is mended.
+            _ if has("MISCONF") => Self::Full(text),
+            _ if text.contains("NOREPLICAS ") => Self::Unreachable(text),
             _ if has("READONLY You can't write") || has("LOADING Redis is loading") => {
                 Self::Unreachable(text)
             }

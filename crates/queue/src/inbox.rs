@@ -1,5 +1,6 @@
 //! The stream that callers append to, read through the consumer group `workers`.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use redis::Value;
@@ -48,11 +49,25 @@ impl Queue {
         value::texts(ids)
     }
 
-    /// Makes the inbox and its group where they are missing.
+    /// Makes the inbox and its group where they are missing; writes nothing where they are there.
     ///
     /// # Errors
     /// By reaction; see [`Error`].
     pub async fn create_inbox(&self) -> Result<(), Error> {
+        let mut groups = redis::cmd("XINFO");
+        groups.arg("GROUPS").arg(self.keys.inbox());
+        // No such key is an error, and then there is no group either.
+        let known: Result<Vec<HashMap<String, Value>>, Error> = self
+            .link
+            .run(async |mut c| groups.query_async(&mut c).await)
+            .await;
+        if known.is_ok_and(|groups| {
+            groups
+                .iter()
+                .any(|it| it.get("name").map(value::text).as_deref() == Some(GROUP))
+        }) {
+            return Ok(());
+        }
         let mut command = redis::cmd("XGROUP");
         command
             .arg("CREATE")
@@ -73,7 +88,8 @@ impl Queue {
     /// Takes up to `count` new entries for `worker`, waiting up to `block` for the first.
     ///
     /// # Errors
-    /// [`Error::NoGroup`] where the group is gone.
+    /// [`Error::NoGroup`] where the group is gone. After [`Error::Unanswered`] entries may have been given to
+    /// `worker` all the same: see [`Queue::read_again`].
     pub async fn read_inbox(
         &self,
         worker: &str,
@@ -90,6 +106,26 @@ impl Queue {
             .arg("BLOCK")
             .arg(ms(block).max(1));
         command.arg("STREAMS").arg(self.keys.inbox()).arg(">");
+        self.read_stream(command).await
+    }
+
+    /// The entries that were given to `worker` before and that it did not accept, up to `count`, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::NoGroup`] where the group is gone.
+    pub async fn read_again(&self, worker: &str, count: usize) -> Result<Vec<InboxEntry>, Error> {
+        let mut command = redis::cmd("XREADGROUP");
+        command
+            .arg("GROUP")
+            .arg(GROUP)
+            .arg(worker)
+            .arg("COUNT")
+            .arg(count);
+        command.arg("STREAMS").arg(self.keys.inbox()).arg("0");
+        self.read_stream(command).await
+    }
+
+    async fn read_stream(&self, command: redis::Cmd) -> Result<Vec<InboxEntry>, Error> {
         let answer: Value = self
             .link
             .run(async |mut c| command.query_async(&mut c).await)
@@ -142,7 +178,7 @@ impl Queue {
     pub async fn forget_consumers(&self, idle: Duration) -> Result<(), Error> {
         let mut command = redis::cmd("XINFO");
         command.arg("CONSUMERS").arg(self.keys.inbox()).arg(GROUP);
-        let consumers: Vec<std::collections::HashMap<String, Value>> = self
+        let consumers: Vec<HashMap<String, Value>> = self
             .link
             .run(async |mut c| command.query_async(&mut c).await)
             .await?;

@@ -2,14 +2,37 @@
 
 use std::time::Duration;
 
-use crate::script::{MAX_ITEMS, RENEW_LEASES};
+use crate::script::{MAX_ITEMS, RECOVER_CLAIMS, RENEW_LEASES};
 use crate::{Error, Queue, ms, value};
 
 /// What the script is sent; see its header.
 #[cfg(test)]
 pub(crate) const ARGV: &str = "events_cap ttl_ms worker lease_ms pair...";
 
+/// What `recover_claims` is sent; see its header.
+#[cfg(test)]
+pub(crate) const RECOVER_ARGV: &str = "events_cap ttl_ms worker since held...";
+
 impl Queue {
+    /// Gives back the jobs that `worker` claimed with a lease to `since` (Unix milliseconds) or later and that are
+    /// not among those it knows it has: the answer to that claim was lost. Answers how many.
+    ///
+    /// # Errors
+    /// By reaction; see [`Error`]. Repeat it: until it succeeds they come back when their lease ends.
+    pub async fn recover_claims(
+        &self,
+        worker: &str,
+        since: u64,
+        held: &[(String, u64)],
+    ) -> Result<u64, Error> {
+        let mut call = self.call(&RECOVER_CLAIMS);
+        call.arg(worker).arg(since);
+        for (id, _) in held {
+            call.arg(id);
+        }
+        Ok(value::number(&self.invoke(&call).await?))
+    }
+
     /// Holds jobs, by id and fence, for another `lease`; answers those that this worker holds no more.
     ///
     /// # Errors

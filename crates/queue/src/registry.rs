@@ -34,38 +34,60 @@ impl Queue {
     /// # Errors
     /// [`Error::NewerSchema`] where the queue was made by a newer version.
     pub async fn check_schema(&self) -> Result<(), Error> {
-        let mut pipe = redis::pipe();
-        pipe.cmd("SET")
-            .arg(self.keys.schema())
-            .arg(SCHEMA)
-            .arg("NX")
-            .ignore();
-        pipe.cmd("GET").arg(self.keys.schema());
-        let (found,): (String,) = self
+        let mut read = redis::cmd("GET");
+        read.arg(self.keys.schema());
+        let found: Option<String> = self
             .link
-            .run(async |mut c| pipe.query_async(&mut c).await)
+            .run(async |mut c| read.query_async(&mut c).await)
             .await?;
+        let found = match found {
+            Some(found) => found,
+            None => {
+                let mut pipe = redis::pipe();
+                pipe.cmd("SET")
+                    .arg(self.keys.schema())
+                    .arg(SCHEMA)
+                    .arg("NX")
+                    .ignore();
+                pipe.cmd("GET").arg(self.keys.schema());
+                let (found,): (String,) = self
+                    .link
+                    .run(async |mut c| pipe.query_async(&mut c).await)
+                    .await?;
+                found
+            }
+        };
         match found.parse::<u32>() {
             Ok(version) if version <= SCHEMA => Ok(()),
             _ => Err(Error::NewerSchema { found, known: SCHEMA }),
         }
     }
 
-    /// Writes the account's budget and answers another one that stood there, if it did.
+    /// Writes the account's budget where it isn't there, and answers another one that stood there, if it did.
     ///
     /// # Errors
     /// By reaction; see [`Error`].
     pub async fn register_account(&self, name: &str, budget: Budget) -> Result<Option<Budget>, Error> {
         let key = self.keys.account(name);
+        let mut read = redis::cmd("HMGET");
+        read.arg(&key).arg("limit").arg("window_ms");
+        let old: (Option<u32>, Option<u64>) = self
+            .link
+            .run(async |mut c| read.query_async(&mut c).await)
+            .await?;
+        let old = match old {
+            (Some(limit), Some(window)) => Some(Budget {
+                limit,
+                window: Duration::from_millis(window),
+            }),
+            _ => None,
+        };
+        if old == Some(budget) {
+            return Ok(None);
+        }
         let mut pipe = redis::pipe();
-        pipe.cmd("HMGET").arg(&key).arg("limit").arg("window_ms");
-        pipe.cmd("HSET")
-            .arg(&key)
-            .arg("limit")
-            .arg(budget.limit)
-            .arg("window_ms")
-            .arg(ms(budget.window))
-            .ignore();
+        let fields = pipe.cmd("HSET").arg(&key).arg("limit").arg(budget.limit);
+        fields.arg("window_ms").arg(ms(budget.window)).ignore();
         // Another budget may let its jobs go earlier than was thought.
         pipe.cmd("ZADD")
             .arg(self.keys.accounts())
@@ -74,18 +96,10 @@ impl Queue {
             .arg(0)
             .arg(name)
             .ignore();
-        let (old,): ((Option<u32>, Option<u64>),) = self
-            .link
-            .run(async |mut c| pipe.query_async(&mut c).await)
+        self.link
+            .run(async |mut c| pipe.query_async::<()>(&mut c).await)
             .await?;
-        let (Some(limit), Some(window)) = old else {
-            return Ok(None);
-        };
-        let old = Budget {
-            limit,
-            window: Duration::from_millis(window),
-        };
-        Ok((old != budget).then_some(old))
+        Ok(old)
     }
 
     /// Says that a worker is alive, and forgets those that were not heard of for their time.

@@ -21,6 +21,7 @@ scripts! {
     RECORD_GENERATION = "result" "account" "record_generation";
     SETTLE_JOBS = "result" "account" "settle_jobs" "settle_items";
     RENEW_LEASES = "account" "renew_leases";
+    RECOVER_CLAIMS = "account" "recover_claims";
     SWEEP_JOBS = "sweep_jobs";
 }
 
@@ -67,6 +68,7 @@ mod tests {
             (include_str!("lua/settle_jobs.lua"), crate::settle::ARGV),
             (include_str!("lua/renew_leases.lua"), crate::lease::ARGV),
             (include_str!("lua/sweep_jobs.lua"), crate::sweep::ARGV),
+            (include_str!("lua/recover_claims.lua"), crate::lease::RECOVER_ARGV),
         ];
         for (source, sent) in cases {
             assert_eq!(header(source), sent.split_whitespace().collect::<Vec<_>>());

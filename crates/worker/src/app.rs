@@ -141,14 +141,28 @@ impl App {
     }
 
     /// Where a job goes: with its account's key, and a look to where it was submitted.
+    ///
+    /// A record is no place to learn a host from that gets an API key: one that is neither the configured host nor
+    /// Gamma's own is not asked, and the configured one is.
     pub(crate) fn target(&self, job: &Claimed) -> Option<Target> {
         let current = self.targets.get(&job.account)?;
-        let url = current.base_url().as_str().trim_end_matches('/');
-        if job.generation_id.is_empty() || job.base_url.is_empty() || job.base_url == url {
+        let configured = current.base_url();
+        if job.generation_id.is_empty() || job.base_url == configured.as_str().trim_end_matches('/') {
             return Some(current.clone());
         }
-        let url: Url = job.base_url.parse().ok()?;
-        Target::new(&url, self.keys.get(&job.account)?).ok()
+        let former = job
+            .base_url
+            .parse::<Url>()
+            .ok()
+            .filter(|url| may_have_key(url, configured));
+        let former = former.and_then(|url| Target::new(&url, self.keys.get(&job.account)?).ok());
+        if former.is_none() {
+            tracing::warn!(
+                id = job.id,
+                "its base URL is not one that may be given a key: the configured one is asked"
+            );
+        }
+        former.or_else(|| Some(current.clone()))
     }
 
     /// From submit to deadline, where the caller didn't say.
@@ -158,6 +172,11 @@ impl App {
         } else {
             self.timeouts.0
         }
+    }
+
+    /// How long anyone waits for an answer of Redis, in milliseconds: what begins something begins nothing later.
+    pub(crate) fn patience_ms(&self) -> u64 {
+        u64::try_from(self.queue.link().response_timeout().as_millis()).unwrap_or(0)
     }
 
     /// Accounts whose jobs are left to other workers.
@@ -170,7 +189,15 @@ impl App {
     /// Leaves an account's jobs to other workers for a while; answers whether that is new.
     pub(crate) fn add_foreign(&self, account: &str, most: usize) -> bool {
         let mut foreign = self.foreign.lock().unwrap_or_else(PoisonError::into_inner);
-        foreign.len() < most && foreign.insert(account.to_owned(), Instant::now()).is_none()
+        if foreign.len() >= most
+            && let Some(oldest) = foreign
+                .iter()
+                .min_by_key(|(_, since)| **since)
+                .map(|(name, _)| name.clone())
+        {
+            foreign.remove(&oldest);
+        }
+        foreign.insert(account.to_owned(), Instant::now()).is_none()
     }
 
     /// Notes that Redis is full: nothing new is begun for a while.
@@ -229,6 +256,15 @@ impl App {
             Verb::Rest => tracing::info!(id, account, generation_id, "not looked at any more"),
         }
     }
+}
+
+/// Whether a base URL out of a record may be given an account's key.
+fn may_have_key(url: &Url, configured: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default();
+    let gammas = url.scheme() == "https" && (host == "gamma.app" || host.ends_with(".gamma.app"));
+    gammas
+        || (url.host_str() == configured.host_str()
+            && (url.scheme() == configured.scheme() || url.scheme() == "https"))
 }
 
 /// Which of Gamma's endpoints a kind of job uses.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use gammaq_queue::Error;
 use gammaq_queue::claim::{Claim, ClaimRequest};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant;
@@ -56,8 +57,10 @@ pub(crate) async fn run(app: Arc<App>, claimed: mpsc::Sender<Arc<Hold>>, settle:
         since: Instant::now(),
     };
     let mut failures = 0_u32;
+    let mut lost: Option<LostClaim> = None;
     loop {
         let permit = tokio::select! {
+            biased;
             () = app.stop.cancelled() => return,
             permit = next_permit(&app, &permits) => permit,
         };
@@ -71,6 +74,12 @@ pub(crate) async fn run(app: Arc<App>, claimed: mpsc::Sender<Arc<Hold>>, settle:
         }
         // Before the question: what is planned while the answer is under way must not be forgotten.
         app.schedule.put_off_to(Instant::now() + IDLE);
+        if let Some(claim) = &lost
+            && recover(&app, claim).await
+        {
+            lost = None;
+        }
+        let asked_at = app.clock.estimate();
         match claim(&app, taken.len(), pace.looks).await {
             Ok(claim) => {
                 if failures > 0 {
@@ -87,6 +96,14 @@ pub(crate) async fn run(app: Arc<App>, claimed: mpsc::Sender<Arc<Hold>>, settle:
             }
             Err(error) => {
                 failures = failures.saturating_add(1);
+                pace.looks = FIRST_LOOKS;
+                if let Error::Unanswered(_) = error {
+                    let since = lost.map_or(asked_at, |lost| lost.since);
+                    lost = Some(LostClaim {
+                        since,
+                        until: asked_at + app.patience_ms(),
+                    });
+                }
                 if failures.is_power_of_two() {
                     tracing::warn!(%error, failures, "claiming waits for Redis");
                 }
@@ -102,7 +119,7 @@ async fn next_permit(app: &App, permits: &Arc<Semaphore>) -> Option<OwnedSemapho
     Arc::clone(permits).acquire_owned().await.ok()
 }
 
-async fn claim(app: &App, want: usize, looks: usize) -> Result<Claim, gammaq_queue::Error> {
+async fn claim(app: &App, want: usize, looks: usize) -> Result<Claim, Error> {
     let foreign = app.foreign();
     let request = ClaimRequest {
         worker: &app.worker,
@@ -112,11 +129,42 @@ async fn claim(app: &App, want: usize, looks: usize) -> Result<Claim, gammaq_que
         spread: app.settle_policy.spread,
         looks,
         submits: if app.redis_is_full() { 0 } else { want },
+        not_after: app.clock.estimate() + app.patience_ms(),
         foreign: &foreign,
     };
     let claim = app.queue.claim_jobs(&request).await?;
     app.clock.heard(claim.now);
     Ok(claim)
+}
+
+/// Claims whose answers were lost: made at `since` or later, and none of them later than `until` (Redis's time).
+#[derive(Debug, Clone, Copy)]
+struct LostClaim {
+    since: u64,
+    until: u64,
+}
+
+/// Gives back what such claims took; `true` when nothing more can come of them. This task alone claims, so what is
+/// this worker's and not in its hands is nobody's.
+async fn recover(app: &App, lost: &LostClaim) -> bool {
+    let lease = u64::try_from(app.lease.as_millis()).unwrap_or(0);
+    let over = app.clock.estimate() > lost.until;
+    match app
+        .queue
+        .recover_claims(&app.worker, lost.since + lease, &app.holds.list())
+        .await
+    {
+        Ok(0) => over,
+        Ok(jobs) => {
+            tracing::warn!(jobs, "given back: the answer to their claim was lost");
+            // There may be more than one call gives back.
+            false
+        }
+        Err(error) => {
+            tracing::debug!(%error, "giving back waits for Redis");
+            false
+        }
+    }
 }
 
 fn plan(app: &App, claim: &Claim, slower: Option<Duration>) {
@@ -137,7 +185,9 @@ async fn hand_on(
         let foreign = !app.knows(&job.account);
         let account = job.account.clone();
         let hold = app.holds.take(job, permit);
-        if foreign {
+        if app.stop.is_cancelled() {
+            settle.hand_back(hold);
+        } else if foreign {
             if app.add_foreign(&account, MAX_FOREIGN) {
                 tracing::warn!(
                     account,

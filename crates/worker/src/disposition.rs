@@ -13,6 +13,8 @@ use crate::outcome::Outcome;
 
 /// Below this burst remainder Gamma asks for slower polls (`x-ratelimit-remaining-burst`).
 const SLOW_BELOW: u64 = 100;
+/// Until a submit is tried again whose intent could not be written.
+const NOT_BEGUN: Duration = Duration::from_millis(200);
 /// What `Retry-After` is held between.
 const RETRY_AFTER: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(24 * 3600));
 
@@ -58,7 +60,11 @@ pub(crate) fn dispose(job: &Claimed, outcome: &Outcome, rules: &Rules, jitter: f
     match outcome {
         Outcome::Settled => return None,
         Outcome::Released => {}
-        Outcome::NotBegun { reason } => not_sent(&mut s, job, rules, jitter, reason),
+        Outcome::NotBegun { reason } => {
+            // Redis's trouble and not the job's: the next claim can only succeed when it is over.
+            s.verb = Verb::Requeue(NOT_BEGUN);
+            s.note = format!("not sent: {reason}");
+        }
         Outcome::NoRequest => {
             fail(
                 &mut s,
@@ -299,8 +305,13 @@ fn unclear(
     status: Option<u16>,
     request_id: Option<&str>,
 ) {
-    s.note = format!("whether Gamma accepted is not known: {reason}");
-    s.fields.push(("last_error", s.note.clone()));
+    let story = format!("whether Gamma accepted is not known: {reason}");
+    s.fields.push(("last_error", story.clone()));
+    // Gamma's words may repeat the request, so beyond the record its status alone is told.
+    s.note = match status {
+        Some(status) => format!("whether Gamma accepted is not known: HTTP {status}"),
+        None => story.clone(),
+    };
     match rules.on_ambiguous {
         OnAmbiguous::Resubmit(most) if job.resubmits < most => {
             s.fields.push(("resubmits", (job.resubmits + 1).to_string()));
@@ -313,7 +324,7 @@ fn unclear(
             let error = JobError {
                 status,
                 request_id,
-                ..JobError::new(kind, s.note.clone())
+                ..JobError::new(kind, story)
             };
             s.fields.push(("error", error.to_json()));
         }
@@ -322,7 +333,10 @@ fn unclear(
 
 fn fail(s: &mut Settlement, error: JobError) {
     s.verb = Verb::Fail;
-    s.note = error.message.clone();
+    s.note = match error.status {
+        Some(status) => format!("{}: HTTP {status}", error.kind),
+        None => error.kind.to_string(),
+    };
     s.fields.push(("last_error", error.message.clone()));
     s.fields.push(("error", error.to_json()));
 }

@@ -51,7 +51,11 @@ impl Holds {
     /// Takes a claimed job into the worker's hands.
     pub(crate) fn take(self: &Arc<Self>, job: Claimed, permit: OwnedSemaphorePermit) -> Arc<Hold> {
         let lost = CancellationToken::new();
-        self.lock().insert(job.id.clone(), (job.fence, lost.clone()));
+        let former = self.lock().insert(job.id.clone(), (job.fence, lost.clone()));
+        // This worker's own earlier hold, whose lease ended: whoever still works on it may stop.
+        if let Some((_, former)) = former {
+            former.cancel();
+        }
         Arc::new(Hold {
             job,
             lost,

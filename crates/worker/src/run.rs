@@ -1,6 +1,6 @@
 //! A worker's life: start, work, stop.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use apalis::layers::WorkerBuilderExt;
@@ -13,7 +13,10 @@ use gammaq_queue::Queue;
 use gammaq_queue::claim::Step;
 use gammaq_queue::registry::Budget;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 use tracing::Span;
 
 use crate::app::App;
@@ -25,7 +28,7 @@ use crate::settings::Settings;
 use crate::settler::{self, SettleLayer};
 use crate::{Error, claimer, steps};
 
-/// What remains of the grace for signing off.
+/// What remains of the grace, at least, for settling and signing off.
 const LAST_MOMENTS: Duration = Duration::from_millis(500);
 
 /// Runs a worker until `stop` is cancelled, and then for `worker.shutdown_grace` at the most.
@@ -50,32 +53,50 @@ pub async fn run(settings: &Settings, stop: CancellationToken) -> Result<(), Err
     let (to_settle, settlements) = mpsc::unbounded_channel();
     let settle = SettleLayer::new(Arc::clone(&app), to_settle);
     let (claimed, jobs) = mpsc::channel(app.concurrency);
-    let settling = tokio::spawn(settler::run(Arc::clone(&app), settlements));
-    let mut roles = tokio::task::JoinSet::new();
-    roles.spawn(renewer::run(Arc::clone(&app)));
-    roles.spawn(heartbeat::run(Arc::clone(&app)));
-    roles.spawn(sweeper::run(Arc::clone(&app)));
+    let parts = Parts {
+        stop: stop.clone(),
+        failed: Arc::default(),
+    };
+    let settling = parts.spawn("settler", settler::run(Arc::clone(&app), settlements));
     let reader = blocking(&app.queue)?;
-    let intake = tokio::spawn(intake::run(Arc::clone(&app), reader));
-    let claiming = tokio::spawn(claimer::run(Arc::clone(&app), claimed, settle.clone()));
+    let intake = parts.spawn("intake", intake::run(Arc::clone(&app), reader));
+    let claiming = parts.spawn("claimer", claimer::run(Arc::clone(&app), claimed, settle.clone()));
+    let roles = [
+        parts.spawn("renewer", renewer::run(Arc::clone(&app))),
+        parts.spawn("heartbeat", heartbeat::run(Arc::clone(&app))),
+        parts.spawn("sweeper", sweeper::run(Arc::clone(&app))),
+    ];
 
+    let stopped_at = tokio::spawn({
+        let stop = stop.clone();
+        async move {
+            stop.cancelled().await;
+            Instant::now()
+        }
+    });
     let worked = work(&app, settings, QueueBackend::new(jobs, settle)).await;
     let asked = stop.is_cancelled();
     stop.cancel();
+    let stopped_at = stopped_at.await.unwrap_or_else(|_| Instant::now());
     let last = async {
         let _ = claiming.await;
         let _ = intake.await;
-        // Every sender of settlements is gone by now or goes with the last step.
+        // Every sender of settlements is gone by now, or goes with the last step.
         let _ = settling.await;
         if let Err(error) = app.queue.sign_off(&app.worker).await {
             tracing::debug!(%error, "could not sign off");
         }
     };
-    if tokio::time::timeout(LAST_MOMENTS, last).await.is_err() {
+    let until = stopped_at + settings.worker.shutdown_grace;
+    if tokio::time::timeout_at(until, last).await.is_err() {
         tracing::warn!(
             held = app.holds.count(),
             "stopped with jobs in hand: their leases end by themselves"
         );
+    }
+    roles.iter().for_each(JoinHandle::abort);
+    if let Some(part) = parts.failed() {
+        return Err(Error::Ended(format!("its {part} ended")));
     }
     match worked {
         Ok(()) if asked => {
@@ -84,6 +105,40 @@ pub async fn run(settings: &Settings, stop: CancellationToken) -> Result<(), Err
         }
         Ok(()) => Err(Error::Ended("no reason was given".to_owned())),
         Err(error) => Err(error),
+    }
+}
+
+/// The tasks of a worker. One that ends before the worker is to stop takes the worker with it: a worker that takes
+/// nothing in, or settles nothing, only looks alive.
+struct Parts {
+    stop: CancellationToken,
+    failed: Arc<Mutex<Option<&'static str>>>,
+}
+
+impl Parts {
+    fn spawn(&self, name: &'static str, part: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+        let (stop, failed) = (self.stop.clone(), Arc::clone(&self.failed));
+        let part = tokio::spawn(part);
+        let end = AbortOnDropHandle::new(part);
+        tokio::spawn(async move {
+            let ended = end.await;
+            if !stop.is_cancelled() {
+                tracing::error!(
+                    part = name,
+                    panicked = ended.is_err(),
+                    "a part of the worker ended; the worker stops"
+                );
+                failed
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .get_or_insert(name);
+                stop.cancel();
+            }
+        })
+    }
+
+    fn failed(&self) -> Option<&'static str> {
+        *self.failed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -108,13 +163,20 @@ async fn start(app: &App, settings: &Settings) -> Result<bool, Error> {
 
 async fn prepare(app: &App, settings: &Settings) -> Result<(), gammaq_queue::Error> {
     app.queue.check_schema().await?;
+    app.clock.heard(app.queue.time().await?);
     app.queue.create_inbox().await?;
     for (name, account) in settings.accounts.iter() {
         let budget = Budget {
             limit: account.limit.get(),
             window: account.window,
         };
-        if let Some(old) = app.queue.register_account(name.as_str(), budget).await? {
+        let registered = app.queue.register_account(name.as_str(), budget).await;
+        if let Err(error @ gammaq_queue::Error::Full(_)) = registered {
+            // What is under way can go on; the account keeps the budget that stands there.
+            tracing::warn!(%error, account = %name, "the account's budget could not be written");
+            continue;
+        }
+        if let Some(old) = registered? {
             tracing::warn!(
                 account = %name, limit = budget.limit, window = ?budget.window, old_limit = old.limit,
                 old_window = ?old.window, "this worker's budget of the account replaces another one in Redis"
@@ -134,15 +196,12 @@ async fn work(app: &Arc<App>, settings: &Settings, backend: QueueBackend) -> Res
     let data = Arc::clone(app);
     let name = app.worker.clone();
     // apalis asks for a new backend only where it restarts a worker, which it is never told to do.
-    let backend = std::sync::Mutex::new(Some(backend));
+    let backend = Mutex::new(Some(backend));
     let grace = settings.worker.shutdown_grace.saturating_sub(LAST_MOMENTS);
     let stop = app.stop.clone();
     let monitor = Monitor::new()
         .register(move |_| {
-            let taken = backend
-                .lock()
-                .unwrap_or_else(std::sync::PoisonError::into_inner)
-                .take();
+            let taken = backend.lock().unwrap_or_else(PoisonError::into_inner).take();
             let backend = taken.unwrap_or_else(|| unused_backend(&data));
             // The first layer written is the outermost: each step is a task of its own, so one that was begun goes
             // on whatever becomes of whoever waits for it; in it a span, and in that the net for panics.

@@ -118,14 +118,20 @@ where
 pub(crate) async fn run(app: Arc<App>, mut incoming: mpsc::UnboundedReceiver<ToSettle>) {
     let mut batch = Vec::with_capacity(BATCH);
     while incoming.recv_many(&mut batch, BATCH).await > 0 {
-        settle(&app, std::mem::take(&mut batch)).await;
+        if let Some(refused) = settle(&app, std::mem::take(&mut batch)).await {
+            // One of them can't be written: each goes on by itself, so that it holds up no other.
+            for item in refused {
+                tokio::spawn(settle_alone(Arc::clone(&app), item));
+            }
+        }
     }
 }
 
-async fn settle(app: &App, mut batch: Vec<ToSettle>) {
+/// Tries until Redis has them; answers those that it refuses.
+async fn settle(app: &App, mut batch: Vec<ToSettle>) -> Option<Vec<ToSettle>> {
     let mut wait = Duration::from_millis(20);
     let mut tried_before = false;
-    while !batch.is_empty() {
+    loop {
         let items: Vec<Settlement> = batch.iter().map(|item| item.settlement.clone()).collect();
         match app
             .queue
@@ -136,6 +142,7 @@ async fn settle(app: &App, mut batch: Vec<ToSettle>) {
                 for (item, outcome) in batch.drain(..).zip(outcomes) {
                     finish(app, item, outcome, tried_before);
                 }
+                return None;
             }
             Err(error) if error.is_temporary() => {
                 tracing::warn!(%error, jobs = batch.len(), "settling waits for Redis");
@@ -143,17 +150,26 @@ async fn settle(app: &App, mut batch: Vec<ToSettle>) {
                 tokio::time::sleep(wait).await;
                 wait = (wait * 2).min(Duration::from_secs(1));
             }
-            Err(error) if batch.len() == 1 => {
-                tracing::error!(%error, id = items[0].id, "a job could not be settled; its lease will end by itself");
-                batch.clear();
-            }
-            Err(_) => {
-                // One of them can't be written: find out which, and let the others through.
-                for item in batch.drain(..) {
-                    Box::pin(settle(app, vec![item])).await;
-                }
+            Err(error) => {
+                tracing::warn!(%error, jobs = batch.len(), "Redis refuses a settlement");
+                return Some(batch);
             }
         }
+    }
+}
+
+/// Tries for as long as a lease lasts: what is refused now may be mended by hand.
+async fn settle_alone(app: Arc<App>, item: ToSettle) {
+    let first = Instant::now();
+    let mut left = vec![item];
+    while let Some(refused) = settle(&app, left).await {
+        if first.elapsed() > app.lease {
+            let ids: Vec<&str> = refused.iter().map(|item| item.hold.job.id.as_str()).collect();
+            tracing::error!(?ids, "could not be settled; the lease will end by itself");
+            return;
+        }
+        left = refused;
+        tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 

@@ -25,7 +25,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Code> {
         Command::Worker | Command::FakeGamma(_) => Builder::new_multi_thread(),
         _ => Builder::new_current_thread(),
     };
-    builder.enable_all().build()?.block_on(async {
+    let runtime = builder.enable_all().build()?;
+    let done = runtime.block_on(async {
         match cli.command {
             Command::Worker => worker::run(&context).await,
             Command::Enqueue(args) => enqueue::run(&context, *args).await,
@@ -38,5 +39,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Code> {
             Command::FakeGamma(options) => fake_gamma::run(*options).await,
             Command::Completions(args) => completions::run(&args),
         }
-    })
+    });
+    // A name lookup that hangs in a thread of its own must not hold up the exit.
+    runtime.shutdown_timeout(std::time::Duration::from_millis(100));
+    done
 }

@@ -150,6 +150,7 @@ impl Hand {
             spread: Duration::ZERO,
             looks,
             submits,
+            not_after: u64::MAX,
             foreign: &[],
         };
         self.queue.claim_jobs(&request).await.unwrap()

@@ -1,18 +1,20 @@
 -- Hands a worker as many jobs as it has room for: what is due, then account by account what has a slot.
 -- KEYS: base
--- ARGV: events_cap ttl_ms worker want lease_ms on_ambiguous max_resubmits spread_ms looks submits foreign...
+-- ARGV: events_cap ttl_ms worker want lease_ms on_ambiguous max_resubmits spread_ms looks submits not_after foreign...
 --   on_ambiguous  park | resubmit: what becomes of a submit whose worker died
 --   spread_ms     what waited for a pause comes back spread over this time
 --   looks         the most looks to hand out, so that a backlog doesn't come at once
 --   submits       the most submits to hand out
+--   not_after     Unix ms by Redis's clock: later than that nobody waits for this answer, and nothing is claimed
 --   foreign       accounts that this worker has no key for
 -- Returns: now next_at due_count oldest_late_ms jobs; next_at is '' where nothing is planned
 -- job: id fence step probe request, then the FIELDS below; step is submit | look; probe is 1 where it tries a pause out
 -- Works in a full Redis, where begin_submit refuses: what is under way goes on.
 local worker, want, lease, on_ambiguous = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
 local max_resubmits, spread, looks, submits = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
-local foreign, gates, jobs, left = {}, {}, {}, nil
-for i = 11, #ARGV do foreign[ARGV[i]] = true end
+local foreign, gates, jobs, left, bytes = {}, {}, {}, nil, 0
+if now > tonumber(ARGV[11]) then return { int(now), '', 0, 0, {} } end
+for i = 12, #ARGV do foreign[ARGV[i]] = true end
 local FIELDS = { 'state', 'account', 'fence', 'attempts', 'worker', 'priority', 'seq', 'kind', 'exports',
   'generation_id', 'base_url', 'polls', 'poll_failures', 'deadline', 'created_at', 'traceparent', 'late_until',
   'resubmits', 'timeout', 'submit_failures', 'warnings', 'slot' }
@@ -35,6 +37,7 @@ end
 
 local function hand(id, r, step, probe)
   local request = step == 'submit' and redis.call('HGET', job_key(id), 'request') or ''
+  bytes = bytes + #(request or '')
   redis.call('HSET', job_key(id), 'fence', r.fence + 1, 'worker', worker)
   redis.call('ZADD', key('due'), int(now + lease), id)
   if probe then

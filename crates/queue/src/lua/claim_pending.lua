@@ -1,6 +1,7 @@
 -- The second half of claim_jobs: account by account, one job a turn, while there is room and a slot.
 local skipped, turns, allowed = 0, 0, submits
-while #jobs < want and submits > 0 and turns < 1000 do
+-- An answer of many large requests would not arrive in time: after 8 MiB the next claim goes on.
+while #jobs < want and submits > 0 and turns < 1000 and bytes < 8388608 do
   local account = redis.call('ZRANGEBYSCORE', key('accounts'), '-inf', '(' .. int(now + 1), 'LIMIT', skipped, 1)[1]
   if not account then break end
   local line = key('pending:' .. account)
@@ -36,7 +37,7 @@ end
 local next_at = ''
 local function sooner(time) if time and (next_at == '' or tonumber(time) < tonumber(next_at)) then next_at = time end end
 -- What was cut short goes on at once; what was left in the schedule says itself when.
-if #jobs >= want or turns >= 1000 or (allowed > 0 and submits == 0) or (moved and #due >= 2 * scan) then
+if #jobs >= want or turns >= 1000 or bytes >= 8388608 or (allowed > 0 and submits == 0) or (moved and #due >= 2 * scan) then
   next_at = int(now)
 end
 sooner(left and int(left))

@@ -11,62 +11,80 @@ use tokio::time::Instant;
 
 use crate::app::App;
 
-/// How long a read waits for the first entry.
-pub(crate) const BLOCK: Duration = Duration::from_secs(1);
-/// Entries of one read: doubles while they are small.
+/// How long a read waits for the first entry; a worker that is to stop waits for it, too.
+pub(crate) const BLOCK: Duration = Duration::from_millis(500);
+/// Entries of one read: doubles while they are small and plenty.
 const FIRST_COUNT: usize = 16;
-const MAX_COUNT: usize = 1_000;
-/// About the most bytes of one read.
-const READ_BYTES: usize = 4 * 1024 * 1024;
+const MAX_COUNT: usize = 256;
+/// About the most bytes of one call of the script.
+const CALL_BYTES: usize = 4 * 1024 * 1024;
 /// Consumers that hold nothing and were not heard of for so long are forgotten.
 const FORGET_AFTER: Duration = Duration::from_secs(3600);
 
 /// Runs until `app.stop`. `reader` is the queue over a connection of its own, since its reads block.
+///
+/// A read is never dropped half-way: Redis would have given its entries to this worker, and no other would see
+/// them before a lease has passed.
 pub(crate) async fn run(app: Arc<App>, reader: Queue) {
     let mut count = FIRST_COUNT;
     let mut next_take_over = Instant::now();
     let mut failures = 0_u32;
+    // After a read whose answer was lost, what it was given comes first.
+    let mut again = false;
     while !app.stop.is_cancelled() {
         let take_over = Instant::now() >= next_take_over;
         let read = async {
             if take_over {
                 take_over_entries(&app).await?;
             }
-            reader.read_inbox(&app.worker, count, BLOCK).await
+            if again {
+                app.queue.read_again(&app.worker, FIRST_COUNT).await
+            } else {
+                reader.read_inbox(&app.worker, count, BLOCK).await
+            }
         };
-        let read = tokio::select! {
-            () = app.stop.cancelled() => return,
-            read = read => read,
-        };
+        let read = read.await;
         if take_over && read.is_ok() {
             next_take_over = Instant::now() + app.lease / 2;
         }
         match read {
             Ok(entries) => {
                 failures = 0;
-                let bytes: usize = entries.iter().map(size).sum();
-                count = if bytes > READ_BYTES {
-                    FIRST_COUNT
-                } else {
-                    (count * 2).min(MAX_COUNT)
-                };
-                accept(&app, entries).await;
-            }
-            Err(Error::NoGroup) => {
-                // The inbox was deleted with its group: what was in it then is gone, what comes is read.
-                tracing::warn!("the inbox's consumer group was gone; made again");
-                if let Err(error) = app.queue.create_inbox().await {
-                    tracing::warn!(%error, "the inbox could not be made");
-                }
+                count = next_count(count, &entries);
+                let none_left = entries.is_empty();
+                let accepted = accept(&app, entries).await;
+                again = if again { !none_left && accepted } else { !accepted };
             }
             Err(error) => {
+                again = true;
+                count = FIRST_COUNT;
                 failures = failures.saturating_add(1);
                 if failures.is_power_of_two() {
                     tracing::warn!(%error, failures, "intake waits for Redis");
                 }
-                tokio::time::sleep(Duration::from_millis(50) * failures.min(10)).await;
+                if let Error::NoGroup = error {
+                    // The inbox was deleted with its group: what was in it then is gone, what comes is read.
+                    if let Err(error) = app.queue.create_inbox().await {
+                        tracing::warn!(%error, "the inbox could not be made");
+                    }
+                }
+                tokio::select! {
+                    () = app.stop.cancelled() => {}
+                    () = tokio::time::sleep(Duration::from_millis(50) * failures.min(10)) => {}
+                }
             }
         }
+    }
+}
+
+fn next_count(count: usize, entries: &[InboxEntry]) -> usize {
+    let bytes: usize = entries.iter().map(size).sum();
+    if bytes > CALL_BYTES || entries.is_empty() {
+        FIRST_COUNT
+    } else if entries.len() == count {
+        (count * 2).min(MAX_COUNT)
+    } else {
+        count
     }
 }
 
@@ -101,41 +119,69 @@ async fn take_over_entries(app: &App) -> Result<(), Error> {
     app.queue.forget_consumers(FORGET_AFTER).await
 }
 
-/// Accepts entries, again and again until Redis has them or the worker stops: then they are another's after a lease.
-async fn accept(app: &App, entries: Vec<InboxEntry>) {
-    if entries.is_empty() {
-        return;
+/// Accepts entries, in calls of bounded size; `false` where some were left, to be read again.
+async fn accept(app: &App, entries: Vec<InboxEntry>) -> bool {
+    let mut items = Vec::new();
+    let mut bytes = 0;
+    let mut all = true;
+    for entry in entries {
+        bytes += size(&entry);
+        let judged = judge(&Entry {
+            entry_id: &entry.id,
+            fields: &entry.fields,
+        });
+        let account_known = app.knows(judged.job().account.as_str());
+        items.push(AcceptItem {
+            entry_id: entry.id,
+            judged,
+            account_known,
+        });
+        if bytes > CALL_BYTES {
+            all &= accept_items(app, std::mem::take(&mut items)).await;
+            bytes = 0;
+        }
     }
-    let items: Vec<AcceptItem> = entries
-        .into_iter()
-        .map(|entry| {
-            let judged = judge(&Entry {
-                entry_id: &entry.id,
-                fields: &entry.fields,
-            });
-            let account_known = app.knows(judged.job().account.as_str());
-            AcceptItem {
-                entry_id: entry.id,
-                judged,
-                account_known,
-            }
-        })
-        .collect();
+    all & accept_items(app, items).await
+}
+
+/// Tries at least once, and again until Redis has them or the worker is to stop.
+async fn accept_items(app: &App, items: Vec<AcceptItem>) -> bool {
+    if items.is_empty() {
+        return true;
+    }
     let mut wait = Duration::from_millis(50);
-    while !app.stop.is_cancelled() {
+    loop {
         match app.queue.accept_jobs(&app.worker, &items).await {
             Ok(outcomes) => {
                 report(&items, &outcomes);
                 app.schedule.at_most(Instant::now());
-                return;
+                return true;
             }
+            Err(error) if !error.is_temporary() => return accept_singly(app, items, &error).await,
             Err(error) => {
                 tracing::warn!(%error, entries = items.len(), "accepting entries waits for Redis");
+                if app.stop.is_cancelled() {
+                    return false;
+                }
                 tokio::time::sleep(wait).await;
                 wait = (wait * 2).min(Duration::from_secs(1));
             }
         }
     }
+}
+
+/// One of them can't be written: the others go through. It stays in the inbox, and is tried again after a lease.
+async fn accept_singly(app: &App, mut items: Vec<AcceptItem>, error: &Error) -> bool {
+    if items.len() == 1 {
+        let (entry, job) = (&items[0].entry_id, &items[0].judged.job().id);
+        tracing::error!(%error, entry, id = %job, "an entry can't be made a job; it stays in the inbox");
+        return true;
+    }
+    let mut all = true;
+    while let Some(item) = items.pop() {
+        all &= Box::pin(accept_items(app, vec![item])).await;
+    }
+    all
 }
 
 fn report(items: &[AcceptItem], outcomes: &[Accepted]) {

@@ -59,6 +59,13 @@ pub(crate) async fn submit(app: &App, hold: &Hold, target: &Target) -> Outcome {
             generation_id,
             warnings,
         } => {
+            // Before anything else: whatever becomes of Redis or this process now, the id is known.
+            tracing::info!(
+                id = job.id,
+                account = job.account,
+                generation_id,
+                "accepted by Gamma"
+            );
             record(app, hold, &answer, generation_id, warnings).await;
             Outcome::Settled
         }
@@ -69,8 +76,7 @@ pub(crate) async fn submit(app: &App, hold: &Hold, target: &Target) -> Outcome {
 async fn begin(app: &App, hold: &Hold, target: &Target) -> Result<Begun, Error> {
     let job = &hold.job;
     // By then nobody waits for the script's answer any more, so it must not begin anything either.
-    let patience = u64::try_from(app.queue.link().response_timeout().as_millis()).unwrap_or(0);
-    let not_after = app.clock.estimate() + patience;
+    let not_after = app.clock.estimate() + app.patience_ms();
     let url = target.base_url().as_str().trim_end_matches('/');
     app.queue
         .begin_submit(&app.worker, &job.id, job.fence, not_after, app.lease, url)
@@ -131,7 +137,7 @@ fn report(hold: &Hold, generation_id: &str, recorded: Recorded, failures: u32) {
     let (id, account) = (&hold.job.id, &hold.job.account);
     match recorded {
         Recorded::Generating | Recorded::Known => {
-            tracing::info!(id, account, generation_id, failures, "accepted");
+            tracing::debug!(id, account, generation_id, failures, "recorded");
         }
         Recorded::Kept => tracing::warn!(
             id,

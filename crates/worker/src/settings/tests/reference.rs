@@ -143,5 +143,9 @@ fn the_reference_has_a_row_for_every_setting() {
 #[test]
 fn the_readme_has_this_reference() {
     let readme = include_str!("../../../../../README.md");
-    assert!(readme.contains(&reference()), "README.md must hold this:\n{}", reference());
+    assert!(
+        readme.contains(&reference()),
+        "README.md must hold this:\n{}",
+        reference()
+    );
 }
