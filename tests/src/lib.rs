@@ -93,7 +93,7 @@ impl Stage {
             .env("GAMMAQ__POLL__SLOW_INTERVAL", "300ms")
             .env("GAMMAQ__ACCOUNTS__DEFAULT__LIMIT", "1000")
             .env("GAMMAQ__ADMIN__LISTEN", "off")
-            .env("GAMMAQ__LOG__FILTER", "debug");
+            .env("GAMMAQ__LOG__FILTER", "trace");
         for (key, value) in settings {
             builder = builder.env(format!("GAMMAQ__{key}"), value);
         }

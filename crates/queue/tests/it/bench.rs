@@ -43,8 +43,7 @@ impl Bench {
     pub(crate) async fn with(policy: Policy) -> Self {
         let redis = Redis::start().await;
         let queue = queue_at(&redis, "main", policy);
-        let client = redis::Client::open(redis.url()).unwrap();
-        let raw = client.get_multiplexed_async_connection().await.unwrap();
+        let raw = bare(&redis).await;
         let bench = Self {
             _redis: redis,
             queue,
@@ -220,6 +219,16 @@ impl Bench {
     }
 }
 
+/// A connection for bare commands.
+pub(crate) async fn bare(redis: &Redis) -> MultiplexedConnection {
+    let client = redis::Client::open(redis.url()).unwrap();
+    let config = redis::AsyncConnectionConfig::new().set_response_timeout(Some(SOON));
+    client
+        .get_multiplexed_async_connection_with_config(&config)
+        .await
+        .unwrap()
+}
+
 /// A queue of this name.
 pub(crate) fn queue_at(redis: &Redis, name: &str, policy: Policy) -> Queue {
     let settings = LinkSettings {
@@ -254,6 +263,7 @@ pub(crate) fn asking(worker: &str) -> ClaimRequest<'_> {
         spread: Duration::ZERO,
         looks: usize::MAX,
         submits: usize::MAX,
+        not_after: u64::MAX,
         foreign: &[],
     }
 }

@@ -43,7 +43,7 @@ async fn submit(bench: &Bench, worker: &str, job: &Claimed, n: usize) -> Option<
         1 => assert_eq!(bench.end(worker, job, Verb::Fail).await, Settled::Done),
         _ => assert_eq!(bench.record(worker, job, &job.id).await, Recorded::Generating),
     }
-    (n % 7 != 0).then_some(arrived)
+    (!n.is_multiple_of(7)).then_some(arrived)
 }
 
 async fn work(bench: &Bench, worker: &str, until: u64) -> Vec<u64> {
@@ -113,6 +113,32 @@ async fn there_is_nothing_to_claim_until_the_oldest_slot_comes_back_and_its_time
     }
     assert_eq!(ids(&claim.jobs), ["b"]);
     assert!(claim.now > arrived + WINDOW, "{} at {}", arrived, claim.now);
+}
+
+/// Both ends of a window count: a slot comes back one millisecond after it.
+#[tokio::test]
+async fn the_end_of_a_window_is_exact() {
+    let bench = Bench::start().await;
+    bench.account("default", 1, millis(WINDOW)).await;
+    bench.add("a").await;
+    let (mut last, mut first, mut ahead) = (false, false, 0);
+    while !last || !first {
+        // The claim comes some milliseconds later: one of these tries meets the end itself.
+        ahead = (ahead + 1) % 5;
+        let slot = bench.queue.time().await.unwrap() - WINDOW + ahead;
+        bench
+            .cmd::<u64>(&["ZADD", "@budget:default", &slot.to_string(), "another#1.0"])
+            .await;
+        bench.cmd::<u64>(&["ZADD", "@accounts", "1", "default"]).await;
+        let claim = bench.claim_for("A", 1, LONG).await;
+        let age = claim.now - slot;
+        assert_eq!(claim.jobs.is_empty(), age <= WINDOW, "{age}");
+        last |= age == WINDOW;
+        first |= age == WINDOW + 1;
+        for job in &claim.jobs {
+            assert_eq!(bench.end("A", job, Verb::Release).await, Settled::Done);
+        }
+    }
 }
 
 #[tokio::test]

@@ -62,6 +62,7 @@ async fn no_more_is_handed_out_than_was_asked_for() {
             want: 20,
             looks,
             submits,
+            not_after: u64::MAX,
             ..asking("A")
         };
         let claim = bench.queue.claim_jobs(&request).await.unwrap();
@@ -93,6 +94,7 @@ async fn what_was_cut_short_goes_on_at_once() {
     let request = ClaimRequest {
         want: 9,
         submits: 1,
+        not_after: u64::MAX,
         ..asking("A")
     };
     let claim = bench.queue.claim_jobs(&request).await.unwrap();
@@ -114,6 +116,7 @@ async fn by_policy_a_dead_workers_submit_is_made_again_so_often_and_no_oftener()
         let request = ClaimRequest {
             on_ambiguous,
             submits: 0,
+            not_after: u64::MAX,
             ..asking("B")
         };
         assert!(bench.queue.claim_jobs(&request).await.unwrap().jobs.is_empty());

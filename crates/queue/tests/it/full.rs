@@ -140,6 +140,7 @@ async fn a_worker_that_knows_may_leave_submits_alone() {
     bench.fill().await;
     let request = gammaq_queue::claim::ClaimRequest {
         submits: 0,
+        not_after: u64::MAX,
         ..asking("A")
     };
     let claim = bench.queue.claim_jobs(&request).await.unwrap();

@@ -17,6 +17,7 @@ impl Bench {
         let request = ClaimRequest {
             on_ambiguous,
             submits: 0,
+            not_after: u64::MAX,
             ..asking("B")
         };
         assert!(self.queue.claim_jobs(&request).await.unwrap().jobs.is_empty());

@@ -1,6 +1,6 @@
 //! Every script in front of much that waits: it works, takes its time, and hands out no more than was asked for.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use gammaq_queue::claim::{ClaimRequest, OnAmbiguous};
 use gammaq_queue::settle::{Settled, Verb};
@@ -9,16 +9,29 @@ use crate::bench::{Bench, LONG, REQUEST, SETTLE, asking, item, millis, settlemen
 use crate::pause::QUICK;
 
 pub(crate) const SIZES: [u64; 6] = [0, 1, 999, 1_000, 8_000, 100_000];
-/// Nobody else gets an answer meanwhile. Generous: the machine may be busy.
+/// While a script runs nobody else gets an answer. Generous: it takes a fraction of that.
 const BOUND: Duration = Duration::from_millis(250);
 
-/// What `call` answers, within the bound.
-pub(crate) async fn timed<T>(what: &str, size: u64, call: impl Future<Output = T>) -> T {
-    let asked = Instant::now();
-    let answer = call.await;
-    let took = asked.elapsed();
-    assert!(took < BOUND, "{what} with {size}: {took:?}");
-    answer
+impl Bench {
+    /// What the server's one thread has worked so far: unlike the time on the clock, it doesn't grow because
+    /// the machine does something else.
+    async fn worked(&self) -> Duration {
+        let info: String = self.cmd(&["INFO", "cpu"]).await;
+        let of = |name: &str| {
+            let line = info.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+            Duration::from_secs_f64(line.parse().unwrap())
+        };
+        of("used_cpu_user_main_thread:") + of("used_cpu_sys_main_thread:")
+    }
+
+    /// What `call` answers, which must not have taken the server long.
+    pub(crate) async fn timed<T>(&self, what: &str, size: u64, call: impl Future<Output = T>) -> T {
+        let before = self.worked().await;
+        let answer = call.await;
+        let took = self.worked().await.saturating_sub(before);
+        assert!(took < BOUND, "{what} with {size}: {took:?}");
+        answer
+    }
 }
 
 impl Bench {
@@ -63,7 +76,7 @@ async fn submits_from_one_account() {
         bench.pending(size).await;
         for want in [7, 1_000] {
             bench.pending(size).await;
-            let claim = timed("claim", size, bench.claim_for("A", want, LONG)).await;
+            let claim = bench.timed("claim", size, bench.claim_for("A", want, LONG)).await;
             assert_eq!(claim.jobs.len(), asked(size).min(want), "{size}");
         }
     }
@@ -75,9 +88,13 @@ async fn an_account_without_slots() {
     for size in SIZES {
         bench.pending(size).await;
         bench.account("default", 5, LONG).await;
-        let claim = timed("claim", size, bench.claim_for("A", 1_000, LONG)).await;
+        let claim = bench
+            .timed("claim", size, bench.claim_for("A", 1_000, LONG))
+            .await;
         assert_eq!(claim.jobs.len(), asked(size).min(5));
-        let claim = timed("claim", size, bench.claim_for("A", 1_000, LONG)).await;
+        let claim = bench
+            .timed("claim", size, bench.claim_for("A", 1_000, LONG))
+            .await;
         assert!(
             claim.jobs.is_empty() && claim.next_at.is_none_or(|time| time > claim.now),
             "{size} {claim:?}"
@@ -91,7 +108,7 @@ async fn looks() {
     for size in SIZES {
         for want in [7, 1_000] {
             bench.due(size, "generating").await;
-            let claim = timed("claim", size, bench.claim_for("A", want, LONG)).await;
+            let claim = bench.timed("claim", size, bench.claim_for("A", want, LONG)).await;
             assert_eq!((claim.jobs.len(), claim.due_count), (asked(size).min(want), size));
         }
         let request = ClaimRequest {
@@ -99,7 +116,8 @@ async fn looks() {
             looks: 3,
             ..asking("A")
         };
-        let claim = timed("claim", size, bench.queue.claim_jobs(&request))
+        let claim = bench
+            .timed("claim", size, bench.queue.claim_jobs(&request))
             .await
             .unwrap();
         let left = usize::try_from(size).unwrap().saturating_sub(1_000);
@@ -116,9 +134,11 @@ async fn leases_that_ended() {
             let request = ClaimRequest {
                 want: 1_000,
                 submits: 0,
+                not_after: u64::MAX,
                 ..asking("A")
             };
-            let claim = timed(state, size, bench.queue.claim_jobs(&request))
+            let claim = bench
+                .timed(state, size, bench.queue.claim_jobs(&request))
                 .await
                 .unwrap();
             assert!(claim.jobs.is_empty());
@@ -141,7 +161,8 @@ async fn leases_that_ended() {
             on_ambiguous,
             ..asking("A")
         };
-        let claim = timed("resubmit", size, bench.queue.claim_jobs(&request))
+        let claim = bench
+            .timed("resubmit", size, bench.queue.claim_jobs(&request))
             .await
             .unwrap();
         assert_eq!(claim.jobs.len(), asked(size));
@@ -165,7 +186,9 @@ async fn looks_of_a_paused_account() {
             .await;
         let mut calls = 0;
         loop {
-            let claim = timed("claim", size, bench.claim_for("A", 1_000, LONG)).await;
+            let claim = bench
+                .timed("claim", size, bench.claim_for("A", 1_000, LONG))
+                .await;
             assert!(claim.jobs.is_empty());
             calls += 1;
             if claim.next_at.is_none_or(|time| time > claim.now) {
@@ -189,13 +212,14 @@ async fn steps_in_front_of_many_others() {
             .await;
         let jobs = bench.claim("A", 1_000).await;
         let held: Vec<_> = jobs.iter().map(|job| (job.id.clone(), job.fence)).collect();
-        let lost = timed("renew", size, bench.queue.renew_leases("A", LONG, &held))
+        let lost = bench
+            .timed("renew", size, bench.queue.renew_leases("A", LONG, &held))
             .await
             .unwrap();
         assert!(lost.is_empty());
         if let Some(job) = jobs.first() {
-            timed("begin", size, bench.begin("A", job)).await;
-            timed("record", size, bench.record("A", job, "g")).await;
+            bench.timed("begin", size, bench.begin("A", job)).await;
+            bench.timed("record", size, bench.record("A", job, "g")).await;
         }
         for verb in [Verb::Release, Verb::Fail] {
             let jobs = if verb == Verb::Fail {
@@ -208,7 +232,8 @@ async fn steps_in_front_of_many_others() {
                 bench.cmd::<u64>(&state).await;
             }
             let items: Vec<_> = jobs.iter().map(|job| settlement(job, verb)).collect();
-            let settled = timed("settle", size, bench.queue.settle_jobs("A", &SETTLE, &items))
+            let settled = bench
+                .timed("settle", size, bench.queue.settle_jobs("A", &SETTLE, &items))
                 .await
                 .unwrap();
             let done = settled
@@ -227,7 +252,8 @@ async fn a_thousand_answers_that_pause_at_once() {
     let jobs = bench.claim("A", 1_000).await;
     let told = |job| crate::bench::limited(job, Verb::Again(millis(0)), None);
     let items: Vec<_> = jobs.iter().map(told).collect();
-    timed("settle", 1_000, bench.queue.settle_jobs("A", &QUICK, &items))
+    bench
+        .timed("settle", 1_000, bench.queue.settle_jobs("A", &QUICK, &items))
         .await
         .unwrap();
     assert_eq!(bench.stat("pauses").await, 1);
@@ -244,16 +270,19 @@ async fn entries_of_the_inbox() {
         bench
             .cmd::<()>(&["EVAL", &script, "1", bench.queue.keys().base(), REQUEST])
             .await;
-        let entries = timed("read", size, bench.queue.read_inbox("A", 1_000, millis(1)))
+        let entries = bench
+            .timed("read", size, bench.queue.read_inbox("A", 1_000, millis(1)))
             .await
             .unwrap();
         assert_eq!(entries.len(), asked(size));
         let items: Vec<_> = entries.iter().map(|entry| item(entry, true)).collect();
-        let outcomes = timed("accept", size, bench.queue.accept_jobs("A", &items))
+        let outcomes = bench
+            .timed("accept", size, bench.queue.accept_jobs("A", &items))
             .await
             .unwrap();
         assert_eq!(outcomes.len(), items.len());
-        let again = timed("gone", size, bench.queue.accept_jobs("A", &items))
+        let again = bench
+            .timed("gone", size, bench.queue.accept_jobs("A", &items))
             .await
             .unwrap();
         assert!(
@@ -261,13 +290,14 @@ async fn entries_of_the_inbox() {
                 .iter()
                 .all(|outcome| *outcome == gammaq_queue::accept::Accepted::Gone)
         );
-        let (next, taken) = timed(
-            "take over",
-            size,
-            bench.queue.take_over_entries("B", millis(0), "0-0", 100),
-        )
-        .await
-        .unwrap();
+        let (next, taken) = bench
+            .timed(
+                "take over",
+                size,
+                bench.queue.take_over_entries("B", millis(0), "0-0", 100),
+            )
+            .await
+            .unwrap();
         assert!(taken.is_empty() && next == "0-0");
     }
 }
@@ -280,7 +310,10 @@ async fn ended_jobs_to_sweep() {
         let body = "if i % 2 == 0 then job(id, 'state', 'failed') end redis.call('ZADD', base .. 'failed', i + 1, id)
                     redis.call('ZADD', base .. 'completed', i + 1, 'c' .. i)";
         bench.seed(size, body).await;
-        let taken = timed("sweep", size, bench.queue.sweep_jobs(1_000)).await.unwrap();
+        let taken = bench
+            .timed("sweep", size, bench.queue.sweep_jobs(1_000))
+            .await
+            .unwrap();
         assert_eq!(taken, 2 * size.min(1_000));
         assert_eq!(bench.count("failed").await, size - size.min(1_000));
     }

@@ -3,7 +3,7 @@
 use gammaq_queue::claim::ClaimRequest;
 
 use crate::bench::{Bench, LONG, asking};
-use crate::scale::{SIZES, timed};
+use crate::scale::SIZES;
 
 impl Bench {
     /// One waiting job in each of `size` accounts.
@@ -27,16 +27,20 @@ async fn each_has_its_turn() {
         bench.accounts(size, 1).await;
         let mut handed = 0;
         for _ in 0..size.div_ceil(1_000).min(10) {
-            let claim = timed("claim", size, bench.claim_for("A", 1_000, LONG)).await;
+            let claim = bench
+                .timed("claim", size, bench.claim_for("A", 1_000, LONG))
+                .await;
             assert_eq!(claim.jobs.len() as u64, (size - handed).min(1_000));
             handed += claim.jobs.len() as u64;
         }
         let request = ClaimRequest {
             submits: 3,
+            not_after: u64::MAX,
             want: 1_000,
             ..asking("A")
         };
-        let claim = timed("claim", size, bench.queue.claim_jobs(&request))
+        let claim = bench
+            .timed("claim", size, bench.queue.claim_jobs(&request))
             .await
             .unwrap();
         assert_eq!(claim.jobs.len() as u64, (size - handed).min(3));
@@ -50,7 +54,9 @@ async fn none_of_them_has_a_slot() {
         bench.accounts(size, 0).await;
         let mut calls = 0;
         loop {
-            let claim = timed("claim", size, bench.claim_for("A", 1_000, LONG)).await;
+            let claim = bench
+                .timed("claim", size, bench.claim_for("A", 1_000, LONG))
+                .await;
             assert!(claim.jobs.is_empty());
             calls += 1;
             // Each is put off for a while, so this ends, unless it takes longer than that.
@@ -70,7 +76,9 @@ async fn their_pending_jobs_are_gone() {
             .seed(size, "redis.call('ZADD', base .. 'accounts', i + 1, id)")
             .await;
         for left in 1..=size.div_ceil(1_000) {
-            let claim = timed("claim", size, bench.claim_for("A", 1_000, LONG)).await;
+            let claim = bench
+                .timed("claim", size, bench.claim_for("A", 1_000, LONG))
+                .await;
             assert!(claim.jobs.is_empty());
             assert_eq!(bench.count("accounts").await, size.saturating_sub(left * 1_000));
         }

@@ -179,11 +179,15 @@ impl Snapshot {
             .values()
             .filter(|job| job.get("account") == name && !job.get("slot").is_empty());
         for job in held {
-            // Between the claim and the answer; a lease that ended some time ago may have outlived its slot.
-            let live = self
-                .due
-                .get(job.get("id"))
-                .is_some_and(|end| *end as u64 > self.now);
+            // Until the POST is begun as long as the job is held; then until its window is over.
+            let live = match job.state() {
+                State::Queued => self
+                    .due
+                    .get(job.get("id"))
+                    .is_some_and(|end| *end as u64 > self.now),
+                State::Submitting => job.number("intent_at") + window >= self.now,
+                _ => false,
+            };
             if live && !self.budget[name].contains_key(job.get("slot")) {
                 return Err(format!("the slot of {job:?} is not charged"));
             }

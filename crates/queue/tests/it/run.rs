@@ -1,0 +1,364 @@
+//! One run of operations: each is carried out, then the queue is compared with the model.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use gammaq_job::state::is_legal;
+use gammaq_queue::accept::Accepted;
+use gammaq_queue::claim::{ClaimRequest, Claimed, OnAmbiguous};
+use gammaq_queue::registry::Budget;
+use gammaq_queue::settle::{Probe, SettlePolicy, Settled, Verb};
+use gammaq_queue::submit::Begun;
+use gammaq_queue::{Policy, Queue};
+use gammaq_testkit::{Redis, eventually};
+use redis::aio::MultiplexedConnection;
+
+use crate::bench::{REQUEST, SETTLE, SOON, asking, generation, item, limited, millis, queue_at, settlement};
+use crate::budget::most_in_a_window;
+use crate::model::{Known, Model};
+use crate::property::Op;
+use crate::snapshot::Snapshot;
+
+const WORKERS: [&str; 3] = ["A", "B", "C"];
+const ACCOUNTS: [&str; 2] = ["x", "y"];
+const LIMITS: [u32; 2] = [3, 1];
+const WINDOW: u64 = 150;
+const POLICY: SettlePolicy = SettlePolicy {
+    pause_first: millis(20),
+    pause_most: millis(60),
+    late_interval: millis(10),
+    ..SETTLE
+};
+
+/// What was found wrong.
+pub(crate) type Checked = Result<(), String>;
+
+const fn lease(quick: bool) -> Duration {
+    if quick { millis(30) } else { SOON }
+}
+
+/// One queue, its model, and what the workers hold and have under way.
+struct Run<'a> {
+    queue: Queue,
+    raw: &'a MultiplexedConnection,
+    model: Model,
+    last: Snapshot,
+    holds: Vec<(&'static str, Claimed)>,
+    posts: Vec<(&'static str, Claimed)>,
+    /// When POSTs arrived, by account and slot.
+    arrivals: BTreeMap<(String, String), u64>,
+    expires: bool,
+}
+
+impl Run<'_> {
+    async fn step(&mut self, op: &Op) -> Checked {
+        match *op {
+            Op::Add { id, account, kind } => self.add(id, ACCOUNTS[account], kind).await?,
+            Op::Claim {
+                worker,
+                want,
+                looks,
+                quick,
+                again,
+            } => {
+                let on_ambiguous = if again == 0 {
+                    OnAmbiguous::Park
+                } else {
+                    OnAmbiguous::Resubmit(again)
+                };
+                let worker = WORKERS[worker];
+                let request = ClaimRequest {
+                    want,
+                    looks,
+                    lease: lease(quick),
+                    on_ambiguous,
+                    ..asking(worker)
+                };
+                let claim = self.queue.claim_jobs(&request).await.unwrap();
+                self.model.claim(&request, &claim, &self.last, &ACCOUNTS)?;
+                self.holds.extend(claim.jobs.into_iter().map(|job| (worker, job)));
+                let spare = self.holds.len().saturating_sub(12);
+                self.holds.drain(..spare);
+            }
+            Op::Begin { hold, quick } => self.begin(hold, quick).await?,
+            Op::Record { post, second } => {
+                let Some((worker, job)) = self.posts.iter().rev().nth(post).cloned() else {
+                    return Ok(());
+                };
+                let name = format!(
+                    "{}{}",
+                    job.slot.replace('#', "-"),
+                    if second { "-second" } else { "" }
+                );
+                let recorded = self
+                    .queue
+                    .record_generation(worker, &generation(&job, &name))
+                    .await
+                    .unwrap();
+                self.model.record(&job, &name, recorded)?;
+            }
+            Op::Settle {
+                hold,
+                verb,
+                slow,
+                pause,
+                good,
+            } => self.settle(hold, verb, slow, pause, good).await?,
+            Op::Renew { worker, quick } => {
+                let worker = WORKERS[worker];
+                let own = self.holds.iter().filter(|(holder, _)| *holder == worker);
+                let held: Vec<_> = own.map(|(_, job)| (job.id.clone(), job.fence)).collect();
+                let lost = self
+                    .queue
+                    .renew_leases(worker, lease(quick), &held)
+                    .await
+                    .unwrap();
+                if lost != self.model.lost(worker, &held) {
+                    return Err(format!("lost {lost:?} of {held:?}"));
+                }
+            }
+            Op::Wait => {
+                let times = self
+                    .last
+                    .due
+                    .values()
+                    .chain(self.last.accounts.values())
+                    .map(|at| *at as u64);
+                let next = times
+                    .filter(|at| (self.last.now..self.last.now + 200).contains(at))
+                    .min();
+                if let Some(next) = next {
+                    eventually(SOON, "it is due", || async {
+                        self.queue.time().await.unwrap() > next
+                    })
+                    .await;
+                }
+            }
+            Op::Sweep => {
+                let taken = self.queue.sweep_jobs(100).await.unwrap();
+                if taken > 0 && !self.expires {
+                    return Err(format!("{taken} were swept"));
+                }
+            }
+        }
+        self.check().await
+    }
+
+    async fn add(&mut self, id: u8, account: &str, kind: u8) -> Checked {
+        let id = format!("j{id}");
+        let run_at = (self.queue.time().await.unwrap() + 20).to_string();
+        let request = match kind {
+            0 => "nonsense",
+            1 => r#"{"inputText":"Something else"}"#,
+            _ => REQUEST,
+        };
+        let mut fields: Vec<(&str, &[u8])> = vec![("request", request.as_bytes()), ("id", id.as_bytes())];
+        fields.push(("account", account.as_bytes()));
+        if kind == 2 {
+            fields.push(("run_at", run_at.as_bytes()));
+        }
+        fields.extend((kind == 3).then_some(("priority", &b"1"[..])));
+        self.queue.append(&fields).await.unwrap();
+        let entries = self.queue.read_inbox("intake", 9, millis(1)).await.unwrap();
+        let items: Vec<_> = entries.iter().map(|entry| item(entry, true)).collect();
+        let accepted = self.queue.accept_jobs("intake", &items).await.unwrap().remove(0);
+        let wish = format!("{account} {request}").replace("x nonsense", "y nonsense");
+        let new = if kind == 0 {
+            Accepted::Failed
+        } else {
+            Accepted::Queued
+        };
+        let expected = match self.model.jobs.get(&id) {
+            Some(known) if known.over() && self.expires && accepted == new => new,
+            Some(known) if known.wish == wish => Accepted::Known,
+            Some(_) => Accepted::Conflict,
+            None => new,
+        };
+        if accepted != expected {
+            return Err(format!("{id}: {accepted:?}, expected {expected:?}"));
+        }
+        if accepted == new {
+            let known = Known {
+                wish,
+                account: account.to_owned(),
+                state: if kind == 0 {
+                    gammaq_job::State::Failed
+                } else {
+                    gammaq_job::State::Queued
+                },
+                fence: 0,
+                holder: String::new(),
+                generation: String::new(),
+                extra: Vec::new(),
+                resubmits: 0,
+                rested: false,
+            };
+            self.model.jobs.insert(id.clone(), known);
+            // What workers remember of an earlier job of this id is out of the model's sight.
+            self.holds.retain(|(_, job)| job.id != id);
+            self.posts.retain(|(_, job)| job.id != id);
+            self.last.jobs.remove(&id);
+        }
+        Ok(())
+    }
+
+    async fn begin(&mut self, hold: usize, quick: bool) -> Checked {
+        let Some((worker, job)) = self.holds.iter().rev().nth(hold).cloned() else {
+            return Ok(());
+        };
+        let not_after = u64::MAX >> 12;
+        let begun = self
+            .queue
+            .begin_submit(
+                worker,
+                &job.id,
+                job.fence,
+                not_after,
+                lease(quick),
+                "http://gamma",
+            )
+            .await
+            .unwrap();
+        let now = self.queue.time().await.unwrap();
+        self.model.begin(worker, &job, begun, &self.last, now)?;
+        if begun == Begun::Yes {
+            self.arrivals.insert((job.account.clone(), job.slot.clone()), now);
+            self.posts.push((worker, job));
+        }
+        Ok(())
+    }
+
+    async fn settle(&mut self, hold: usize, verb: usize, slow: bool, pause: u8, good: bool) -> Checked {
+        let Some((worker, job)) = self.holds.iter().rev().nth(hold).cloned() else {
+            return Ok(());
+        };
+        let delay = if slow { millis(20) } else { Duration::ZERO };
+        let verb = [
+            Verb::Again(delay),
+            Verb::Requeue(delay),
+            Verb::Park,
+            Verb::Resubmit(delay),
+            Verb::Fail,
+            Verb::Complete,
+            Verb::TimeOut,
+            Verb::Rest,
+            Verb::Release,
+        ][verb];
+        let mut told = match pause {
+            0 => limited(&job, verb, None),
+            1 => limited(&job, verb, Some(millis(30))),
+            _ => settlement(&job, verb),
+        };
+        if job.probe {
+            told.probe = if good { Probe::Good } else { Probe::Open };
+        }
+        let begun = self
+            .model
+            .jobs
+            .get(&job.id)
+            .is_some_and(|known| known.state == gammaq_job::State::Submitting);
+        let settled: Settled = self
+            .queue
+            .settle_jobs(worker, &POLICY, &[told])
+            .await
+            .unwrap()
+            .remove(0);
+        let counted = self.model.settle(worker, &job, verb, settled)?;
+        if counted && begun && matches!(verb, Verb::Requeue(_) | Verb::Fail) {
+            // Refused, or not even sent: no generation comes of it.
+            self.posts.retain(|(_, post)| post.slot != job.slot);
+            if matches!(verb, Verb::Requeue(_)) {
+                self.arrivals.remove(&(job.account.clone(), job.slot.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    async fn check(&mut self) -> Checked {
+        let ids = (0..9).map(|id| format!("j{id}")).collect();
+        let now = Snapshot::of(&self.queue, self.raw, &ids, &ACCOUNTS).await;
+        self.model.compare(&now, self.expires)?;
+        now.check()?;
+        for (id, job) in &now.jobs {
+            let Some(old) = self.last.jobs.get(id) else {
+                continue;
+            };
+            if old.state() != job.state() && !is_legal(Some(old.state()), job.state()) {
+                return Err(format!("{id} went from {} to {}", old.state(), job.state()));
+            }
+            let kept =
+                old.get("generation_id").is_empty() || old.get("generation_id") == job.get("generation_id");
+            if job.number("fence") < old.number("fence") || !kept {
+                return Err(format!("{id}: {old:?} became {job:?}"));
+            }
+        }
+        self.last = now;
+        Ok(())
+    }
+
+    /// What can be said only of the whole.
+    async fn check_history(&self) -> Checked {
+        for (name, limit) in ACCOUNTS.iter().zip(LIMITS) {
+            let own = self.arrivals.iter().filter(|((account, _), _)| account == name);
+            let times: Vec<u64> = own.map(|(_, time)| *time).collect();
+            if most_in_a_window(&times, WINDOW) > limit as usize {
+                return Err(format!("{name}: more than {limit} in {WINDOW} ms: {times:?}"));
+            }
+        }
+        for event in self.queue.newest_events(10_000).await.unwrap() {
+            let (from, to) = (event.from.parse().ok(), event.state.parse());
+            match to {
+                Ok(to) if event.from != event.state && !is_legal(from, to) => {
+                    return Err(format!("{event:?}"));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Runs `ops` on a queue of its own; where it `expires`, results are kept for a moment only.
+pub(crate) async fn run(
+    redis: &Redis,
+    raw: &MultiplexedConnection,
+    case: u64,
+    expires: bool,
+    ops: &[Op],
+) -> Checked {
+    let results_ttl = if expires { millis(60) } else { SOON };
+    let queue = queue_at(
+        redis,
+        &format!("case-{case}"),
+        Policy {
+            results_ttl,
+            ..Policy::default()
+        },
+    );
+    queue.check_schema().await.unwrap();
+    queue.create_inbox().await.unwrap();
+    for (name, limit) in ACCOUNTS.iter().zip(LIMITS) {
+        let budget = Budget {
+            limit,
+            window: millis(WINDOW),
+        };
+        queue.register_account(name, budget).await.unwrap();
+    }
+    let mut run = Run {
+        queue,
+        raw,
+        model: Model::default(),
+        last: Snapshot::default(),
+        holds: Vec::new(),
+        posts: Vec::new(),
+        arrivals: BTreeMap::new(),
+        expires,
+    };
+    run.check().await?;
+    for (n, op) in ops.iter().enumerate() {
+        run.step(op)
+            .await
+            .map_err(|what| format!("operation {n}, {op:?}: {what}"))?;
+    }
+    run.check_history().await
+}
