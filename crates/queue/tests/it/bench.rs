@@ -28,8 +28,7 @@ pub(crate) const fn millis(n: u64) -> Duration {
 
 /// A queue and a bare connection beside it.
 pub(crate) struct Bench {
-    /// Ends with the test.
-    _redis: Redis,
+    redis: Redis,
     pub(crate) queue: Queue,
     pub(crate) raw: MultiplexedConnection,
 }
@@ -41,18 +40,23 @@ impl Bench {
     }
 
     pub(crate) async fn with(policy: Policy) -> Self {
-        let redis = Redis::start().await;
+        Self::on(Redis::start().await, policy).await
+    }
+
+    /// The same on this Redis.
+    pub(crate) async fn on(redis: Redis, policy: Policy) -> Self {
         let queue = queue_at(&redis, "main", policy);
         let raw = bare(&redis).await;
-        let bench = Self {
-            _redis: redis,
-            queue,
-            raw,
-        };
+        let bench = Self { redis, queue, raw };
         bench.queue.check_schema().await.unwrap();
         bench.queue.create_inbox().await.unwrap();
         bench.account("default", 1_000, Duration::from_secs(3600)).await;
         bench
+    }
+
+    /// The server; it ends with the test.
+    pub(crate) fn redis(&self) -> &Redis {
+        &self.redis
     }
 
     pub(crate) async fn account(&self, name: &str, limit: u32, window: Duration) {

@@ -18,6 +18,7 @@ mod pause;
 mod probe;
 mod property;
 mod records;
+mod recover;
 mod run;
 mod scale;
 mod scale_accounts;
