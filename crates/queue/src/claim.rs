@@ -1,5 +1,6 @@
 //! Claims: a worker takes as many jobs as it has room for.
 
+use std::fmt;
 use std::time::Duration;
 
 use gammaq_job::{ExportFormat, Kind, State};
@@ -95,7 +96,7 @@ pub enum Step {
 }
 
 /// A job in a worker's hands. Times are Unix milliseconds by Redis's clock.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Claimed {
     /// The job.
     pub id: String,
@@ -145,6 +146,20 @@ pub struct Claimed {
     pub warnings: Vec<String>,
     /// Its place in the budget.
     pub slot: String,
+}
+
+/// Shows neither the request nor what else a caller wrote.
+impl fmt::Debug for Claimed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Claimed")
+            .field("id", &self.id)
+            .field("fence", &self.fence)
+            .field("step", &self.step)
+            .field("state", &self.state)
+            .field("account", &self.account)
+            .field("generation_id", &self.generation_id)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Queue {

@@ -4,7 +4,7 @@
 local base, events_cap, ttl_ms = KEYS[1], ARGV[1], ARGV[2]
 local clock = redis.call('TIME')
 local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
--- Redis seeds every call alike: what one call spreads would else fall together with what the next one spreads.
+-- Redis 6.2 seeds every call alike: what calls spread one by one would fall together.
 math.randomseed(tonumber(clock[2]))
 
 local function key(name) return base .. name end

@@ -56,6 +56,8 @@ local function end_job(id, state)
   redis.call('ZREM', key('due'), id)
   redis.call('ZADD', key(state), int(now), id)
   count(state)
+  -- What only mattered on the way.
+  redis.call('HDEL', job_key(id), 'worker', 'next_at', 'slot', 'submit_failures', 'poll_failures', 'progress')
   if state == 'ambiguous' then return write_result(id, nil) end
   write_result(id, ttl_ms)
   redis.call('PEXPIRE', job_key(id), ttl_ms)
