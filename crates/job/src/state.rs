@@ -139,6 +139,12 @@ pub const MOVES: &[Move] = &[
         when: "invalid entry",
     },
     mv(State::Queued, State::Submitting, Mover::Submit, "intent written"),
+    mv(
+        State::Queued,
+        State::Failed,
+        Mover::Submit,
+        "its record holds no request",
+    ),
     mv(State::Submitting, State::Generating, Mover::Submit, "accepted"),
     mv(
         State::Submitting,

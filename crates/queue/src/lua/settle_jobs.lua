@@ -15,7 +15,7 @@ local worker, keep_requests = ARGV[3], ARGV[4] == '1'
 local first, most, trouble, trouble_most = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 local spread, late, late_for = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
 local FROM = { again = { generating = 1, exporting = 1, timed_out = 1 }, requeue = { queued = 1, submitting = 1 },
-  park = { submitting = 1 }, resubmit = { submitting = 1 }, fail = { submitting = 1, generating = 1 },
+  park = { submitting = 1 }, resubmit = { submitting = 1 }, fail = { queued = 1, submitting = 1, generating = 1 },
   complete = { generating = 1, exporting = 1, timed_out = 1 }, time_out = { generating = 1 }, rest = { timed_out = 1 },
   release = { queued = 1, generating = 1, exporting = 1, timed_out = 1 } }
 local TO = { fail = 'failed', complete = 'completed', time_out = 'timed_out', park = 'ambiguous' }
@@ -37,7 +37,8 @@ end
 
 local function over(id, r, to)
   -- A POST without an answer may still be on its way: its slot keeps the latest time.
-  if r.slot ~= '' and to ~= 'ambiguous' then score_slot(r.account, r.slot) end
+  if r.slot ~= '' and r.state == 'queued' then release_slot(r.account, r.slot)
+  elseif r.slot ~= '' and to ~= 'ambiguous' then score_slot(r.account, r.slot) end
   redis.call('HSET', job_key(id), 'state', to, 'worker', '', 'slot', '', 'next_at', '', 'finished_at', int(now))
   local credits = redis.call('HGET', job_key(id), 'credits_deducted')
   if credits and to ~= 'timed_out' and string.match(credits, '^%d+%.?%d*$') then

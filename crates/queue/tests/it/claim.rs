@@ -212,3 +212,20 @@ async fn how_late_the_schedule_is_is_said() {
         claim.oldest_late
     );
 }
+
+/// An answer of many large requests would not arrive in time.
+#[tokio::test]
+async fn large_requests_come_a_few_at_a_time() {
+    let bench = Bench::start().await;
+    let large = "x".repeat(3_000_000);
+    for id in ["a", "b", "c", "d"] {
+        bench.add(id).await;
+        bench
+            .cmd::<u64>(&["HSET", &format!("@job:{id}"), "request", &large])
+            .await;
+    }
+    let claim = bench.claim_for("A", 9, LONG).await;
+    assert_eq!(ids(&claim.jobs), ["a", "b", "c"]);
+    assert_eq!(claim.next_at, Some(claim.now));
+    assert_eq!(ids(&bench.claim("A", 9).await), ["d"]);
+}

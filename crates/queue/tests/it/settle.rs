@@ -196,3 +196,21 @@ async fn a_delay_is_waited_for() {
         "{claim:?}"
     );
 }
+
+#[tokio::test]
+async fn a_job_whose_request_is_gone_fails_and_gives_its_slot_back() {
+    let bench = Bench::start().await;
+    bench.add("a").await;
+    bench.cmd::<u64>(&["HDEL", "@job:a", "request"]).await;
+    let job = bench.claim_one("A").await;
+    assert!(job.request.is_empty());
+    assert_eq!(bench.end("A", &job, Verb::Fail).await, Settled::Done);
+    assert_eq!(
+        (
+            bench.state("a").await.as_str(),
+            bench.count("budget:default").await
+        ),
+        ("failed", 0)
+    );
+    assert_eq!((bench.count("failed").await, bench.count("due").await), (1, 0));
+}
