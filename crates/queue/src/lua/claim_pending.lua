@@ -26,8 +26,9 @@ while #jobs < want and submits > 0 and turns < 1000 and bytes < 8388608 do
       r.values[#FIELDS] = member
       hand(id, r, 'submit', probe)
       submits = submits - 1
-      -- Behind the accounts that wait for their turn, and still within this millisecond.
-      local time = now + turns / 1001
+      -- Behind the accounts that had their turn before, in this call or an earlier one, and still within this
+      -- millisecond: a turn takes longer than the microsecond by which it is told from the next.
+      local time = math.min(now + (clock[2] % 1000 + turns) / 1000, now + 0.999)
       if used + 1 >= a.limit then time = next_slot(account, a.window) end
       redis.call('ZADD', key('accounts'), string.format('%.3f', time), account)
     end

@@ -54,7 +54,7 @@ async fn every_verb_moves_from_its_states_alone_and_only_once() {
         | (Submitting, Verb::Resubmit(_))
         | (Queued, Verb::Release) => Some(Queued),
         (Submitting, Verb::Park) => Some(Ambiguous),
-        (Submitting | Generating, Verb::Fail) => Some(Failed),
+        (Queued | Submitting | Generating, Verb::Fail) => Some(Failed),
         (Generating | Exporting | TimedOut, Verb::Complete) => Some(Completed),
         (Generating, Verb::TimeOut) => Some(TimedOut),
         (TimedOut, Verb::Rest) => Some(TimedOut),
