@@ -109,11 +109,17 @@ impl Queue {
         self.read_stream(command).await
     }
 
-    /// The entries that were given to `worker` before and that it did not accept, up to `count`, oldest first.
+    /// The entries after `after` (`0` to begin) that were given to `worker` before and that it did not accept, up to
+    /// `count`, oldest first.
     ///
     /// # Errors
     /// [`Error::NoGroup`] where the group is gone.
-    pub async fn read_again(&self, worker: &str, count: usize) -> Result<Vec<InboxEntry>, Error> {
+    pub async fn read_again(
+        &self,
+        worker: &str,
+        after: &str,
+        count: usize,
+    ) -> Result<Vec<InboxEntry>, Error> {
         let mut command = redis::cmd("XREADGROUP");
         command
             .arg("GROUP")
@@ -121,7 +127,7 @@ impl Queue {
             .arg(worker)
             .arg("COUNT")
             .arg(count);
-        command.arg("STREAMS").arg(self.keys.inbox()).arg("0");
+        command.arg("STREAMS").arg(self.keys.inbox()).arg(after);
         self.read_stream(command).await
     }
 

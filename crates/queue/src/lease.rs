@@ -1,5 +1,6 @@
 //! Leases: a worker holds on to what it has.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use crate::script::{MAX_ITEMS, RECOVER_CLAIMS, RENEW_LEASES};
@@ -11,26 +12,29 @@ pub(crate) const ARGV: &str = "events_cap ttl_ms worker lease_ms pair...";
 
 /// What `recover_claims` is sent; see its header.
 #[cfg(test)]
-pub(crate) const RECOVER_ARGV: &str = "events_cap ttl_ms worker since held...";
+pub(crate) const RECOVER_ARGV: &str = "events_cap ttl_ms worker since until pair...";
 
 impl Queue {
-    /// Gives back the jobs that `worker` claimed with a lease to `since` (Unix milliseconds) or later and that are
-    /// not among those it knows it has: the answer to that claim was lost. Answers how many.
+    /// Gives back the jobs that `worker` claimed with a lease that ends within `ends` (Unix milliseconds), unless
+    /// they are among those, by id and fence, that it knows it has: the answer to that claim was lost. Answers how
+    /// many, and whether there may be more.
     ///
     /// # Errors
     /// By reaction; see [`Error`]. Repeat it: until it succeeds they come back when their lease ends.
     pub async fn recover_claims(
         &self,
         worker: &str,
-        since: u64,
+        ends: RangeInclusive<u64>,
         held: &[(String, u64)],
-    ) -> Result<u64, Error> {
+    ) -> Result<(u64, bool), Error> {
         let mut call = self.call(&RECOVER_CLAIMS);
-        call.arg(worker).arg(since);
-        for (id, _) in held {
-            call.arg(id);
+        call.arg(worker).arg(*ends.start()).arg(*ends.end());
+        for (id, fence) in held {
+            call.arg(id).arg(*fence);
         }
-        Ok(value::number(&self.invoke(&call).await?))
+        let answer = value::list(self.invoke(&call).await?)?;
+        let number = |at: usize| answer.get(at).map_or(0, value::number);
+        Ok((number(0), number(1) == 1))
     }
 
     /// Holds jobs, by id and fence, for another `lease`; answers those that this worker holds no more.

@@ -15,7 +15,7 @@ macro_rules! scripts {
 }
 
 scripts! {
-    ACCEPT_JOBS = "result" "accept_jobs";
+    ACCEPT_JOBS = "result" "accept_jobs" "accept_items";
     CLAIM_JOBS = "result" "account" "claim_jobs" "claim_due" "claim_pending";
     BEGIN_SUBMIT = "account" "begin_submit";
     RECORD_GENERATION = "result" "account" "record_generation";

@@ -61,7 +61,12 @@ pub(crate) async fn run(app: Arc<App>, claimed: mpsc::Sender<Arc<Hold>>, settle:
     loop {
         let permit = tokio::select! {
             biased;
-            () = app.stop.cancelled() => return,
+            () = app.stop.cancelled() => {
+                if let Some(claim) = &lost {
+                    recover(&app, claim).await;
+                }
+                return;
+            }
             permit = next_permit(&app, &permits) => permit,
         };
         let Some(permit) = permit else { return };
@@ -80,7 +85,8 @@ pub(crate) async fn run(app: Arc<App>, claimed: mpsc::Sender<Arc<Hold>>, settle:
             lost = None;
         }
         let asked_at = app.clock.estimate();
-        match claim(&app, taken.len(), pace.looks).await {
+        let not_after = asked_at + app.patience_ms();
+        match claim(&app, taken.len(), pace.looks, not_after).await {
             Ok(claim) => {
                 if failures > 0 {
                     tracing::info!(failures, "claiming again");
@@ -97,11 +103,12 @@ pub(crate) async fn run(app: Arc<App>, claimed: mpsc::Sender<Arc<Hold>>, settle:
             Err(error) => {
                 failures = failures.saturating_add(1);
                 pace.looks = FIRST_LOOKS;
-                if let Error::Unanswered(_) = error {
+                // What was not proven not to have run may have claimed something, an answer that can't be read too.
+                if !matches!(error, Error::Unreachable(_)) {
                     let since = lost.map_or(asked_at, |lost| lost.since);
                     lost = Some(LostClaim {
                         since,
-                        until: asked_at + app.patience_ms(),
+                        until: not_after,
                     });
                 }
                 if failures.is_power_of_two() {
@@ -119,7 +126,7 @@ async fn next_permit(app: &App, permits: &Arc<Semaphore>) -> Option<OwnedSemapho
     Arc::clone(permits).acquire_owned().await.ok()
 }
 
-async fn claim(app: &App, want: usize, looks: usize) -> Result<Claim, Error> {
+async fn claim(app: &App, want: usize, looks: usize, not_after: u64) -> Result<Claim, Error> {
     let foreign = app.foreign();
     let request = ClaimRequest {
         worker: &app.worker,
@@ -129,7 +136,7 @@ async fn claim(app: &App, want: usize, looks: usize) -> Result<Claim, Error> {
         spread: app.settle_policy.spread,
         looks,
         submits: if app.redis_is_full() { 0 } else { want },
-        not_after: app.clock.estimate() + app.patience_ms(),
+        not_after,
         foreign: &foreign,
     };
     let claim = app.queue.claim_jobs(&request).await?;
@@ -149,15 +156,16 @@ struct LostClaim {
 async fn recover(app: &App, lost: &LostClaim) -> bool {
     let lease = u64::try_from(app.lease.as_millis()).unwrap_or(0);
     let over = app.clock.estimate() > lost.until;
+    // A clock that was set back could end a lease later than reckoned; a lease is far longer than that.
+    let ends = lost.since + lease..=lost.until + lease + lease / 2;
     match app
         .queue
-        .recover_claims(&app.worker, lost.since + lease, &app.holds.list())
+        .recover_claims(&app.worker, ends, &app.holds.list())
         .await
     {
-        Ok(0) => over,
-        Ok(jobs) => {
+        Ok((0, more)) => over && !more,
+        Ok((jobs, _)) => {
             tracing::warn!(jobs, "given back: the answer to their claim was lost");
-            // There may be more than one call gives back.
             false
         }
         Err(error) => {

@@ -262,7 +262,7 @@ impl Model {
             (Queued, Verb::Requeue(_) | Verb::Release) => Some(Queued),
             (Submitting, Verb::Requeue(_) | Verb::Resubmit(_)) => Some(Queued),
             (Submitting, Verb::Park) => Some(Ambiguous),
-            (Submitting | Generating, Verb::Fail) => Some(Failed),
+            (Queued | Submitting | Generating, Verb::Fail) => Some(Failed),
             (Generating | TimedOut, Verb::Complete) => Some(Completed),
             (Generating, Verb::TimeOut) | (TimedOut, Verb::Rest) => Some(TimedOut),
             (Generating | TimedOut, Verb::Again(_) | Verb::Release) => Some(state),

@@ -29,18 +29,16 @@ pub(crate) async fn run(app: Arc<App>, reader: Queue) {
     let mut count = FIRST_COUNT;
     let mut next_take_over = Instant::now();
     let mut failures = 0_u32;
-    // After a read whose answer was lost, what it was given comes first.
-    let mut again = false;
+    let mut again = Again::default();
     while !app.stop.is_cancelled() {
         let take_over = Instant::now() >= next_take_over;
         let read = async {
             if take_over {
                 take_over_entries(&app).await?;
             }
-            if again {
-                app.queue.read_again(&app.worker, FIRST_COUNT).await
-            } else {
-                reader.read_inbox(&app.worker, count, BLOCK).await
+            match again.after() {
+                Some(after) => app.queue.read_again(&app.worker, &after, FIRST_COUNT).await,
+                None => reader.read_inbox(&app.worker, count, BLOCK).await,
             }
         };
         let read = read.await;
@@ -51,12 +49,11 @@ pub(crate) async fn run(app: Arc<App>, reader: Queue) {
             Ok(entries) => {
                 failures = 0;
                 count = next_count(count, &entries);
-                let none_left = entries.is_empty();
-                let accepted = accept(&app, entries).await;
-                again = if again { !none_left && accepted } else { !accepted };
+                again.went_on(entries.last().map(|entry| entry.id.clone()));
+                accept(&app, entries).await;
             }
             Err(error) => {
-                again = true;
+                again.begin();
                 count = FIRST_COUNT;
                 failures = failures.saturating_add(1);
                 if failures.is_power_of_two() {
@@ -73,6 +70,40 @@ pub(crate) async fn run(app: Arc<App>, reader: Queue) {
                     () = tokio::time::sleep(Duration::from_millis(50) * failures.min(10)) => {}
                 }
             }
+        }
+    }
+}
+
+/// After a read whose answer was lost: what it was given is walked through once, and once more a while later, since a
+/// command may reach Redis after the connection that it was sent on was given up.
+#[derive(Debug, Default)]
+struct Again {
+    after: Option<String>,
+    once_more: Option<Instant>,
+}
+
+/// Longer than a packet is sent again on a connection that was given up.
+const ONCE_MORE: Duration = Duration::from_secs(15);
+
+impl Again {
+    fn begin(&mut self) {
+        self.after = Some("0".to_owned());
+        self.once_more = Some(Instant::now() + ONCE_MORE);
+    }
+
+    /// After which entry to read again; `None` where what is new comes next.
+    fn after(&mut self) -> Option<String> {
+        if self.once_more.is_some_and(|time| Instant::now() >= time) {
+            self.once_more = None;
+            self.after = Some("0".to_owned());
+        }
+        self.after.clone()
+    }
+
+    /// The last entry of a page; an entry that can't be accepted is passed over, so that the walk ends.
+    fn went_on(&mut self, last: Option<String>) {
+        if self.after.is_some() {
+            self.after = last;
         }
     }
 }
@@ -119,11 +150,10 @@ async fn take_over_entries(app: &App) -> Result<(), Error> {
     app.queue.forget_consumers(FORGET_AFTER).await
 }
 
-/// Accepts entries, in calls of bounded size; `false` where some were left, to be read again.
-async fn accept(app: &App, entries: Vec<InboxEntry>) -> bool {
+/// Accepts entries, in calls of bounded size.
+async fn accept(app: &App, entries: Vec<InboxEntry>) {
     let mut items = Vec::new();
     let mut bytes = 0;
-    let mut all = true;
     for entry in entries {
         bytes += size(&entry);
         let judged = judge(&Entry {
@@ -137,17 +167,17 @@ async fn accept(app: &App, entries: Vec<InboxEntry>) -> bool {
             account_known,
         });
         if bytes > CALL_BYTES {
-            all &= accept_items(app, std::mem::take(&mut items)).await;
+            accept_items(app, std::mem::take(&mut items)).await;
             bytes = 0;
         }
     }
-    all & accept_items(app, items).await
+    accept_items(app, items).await;
 }
 
 /// Tries at least once, and again until Redis has them or the worker is to stop.
-async fn accept_items(app: &App, items: Vec<AcceptItem>) -> bool {
+async fn accept_items(app: &App, items: Vec<AcceptItem>) {
     if items.is_empty() {
-        return true;
+        return;
     }
     let mut wait = Duration::from_millis(50);
     loop {
@@ -155,13 +185,13 @@ async fn accept_items(app: &App, items: Vec<AcceptItem>) -> bool {
             Ok(outcomes) => {
                 report(&items, &outcomes);
                 app.schedule.at_most(Instant::now());
-                return true;
+                return;
             }
             Err(error) if !error.is_temporary() => return accept_singly(app, items, &error).await,
             Err(error) => {
                 tracing::warn!(%error, entries = items.len(), "accepting entries waits for Redis");
                 if app.stop.is_cancelled() {
-                    return false;
+                    return;
                 }
                 tokio::time::sleep(wait).await;
                 wait = (wait * 2).min(Duration::from_secs(1));
@@ -171,17 +201,15 @@ async fn accept_items(app: &App, items: Vec<AcceptItem>) -> bool {
 }
 
 /// One of them can't be written: the others go through. It stays in the inbox, and is tried again after a lease.
-async fn accept_singly(app: &App, mut items: Vec<AcceptItem>, error: &Error) -> bool {
+async fn accept_singly(app: &App, mut items: Vec<AcceptItem>, error: &Error) {
     if items.len() == 1 {
         let (entry, job) = (&items[0].entry_id, &items[0].judged.job().id);
         tracing::error!(%error, entry, id = %job, "an entry can't be made a job; it stays in the inbox");
-        return true;
+        return;
     }
-    let mut all = true;
     while let Some(item) = items.pop() {
-        all &= Box::pin(accept_items(app, vec![item])).await;
+        Box::pin(accept_items(app, vec![item])).await;
     }
-    all
 }
 
 fn report(items: &[AcceptItem], outcomes: &[Accepted]) {
