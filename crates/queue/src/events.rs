@@ -56,7 +56,7 @@ impl Queue {
             .link
             .run(async |mut c| command.query_async(&mut c).await)
             .await?;
-        let mut events = events(answer)?;
+        let mut events = events(value::list(answer)?)?;
         events.reverse();
         Ok(events)
     }
@@ -78,19 +78,12 @@ impl Queue {
             .link
             .run(async |mut c| command.query_async(&mut c).await)
             .await?;
-        let stream = match answer {
-            Value::Map(streams) => streams.into_iter().next().map(|(_, entries)| entries),
-            other => value::list(other)?
-                .into_iter()
-                .next()
-                .and_then(|stream| value::list(stream).ok()?.pop()),
-        };
-        stream.map_or(Ok(Vec::new()), events)
+        events(value::entries_of_one_stream(answer)?)
     }
 }
 
-fn events(entries: Value) -> Result<Vec<Event>, Error> {
-    value::list(entries)?.into_iter().map(event).collect()
+fn events(entries: Vec<Value>) -> Result<Vec<Event>, Error> {
+    entries.into_iter().map(event).collect()
 }
 
 fn event(entry: Value) -> Result<Event, Error> {

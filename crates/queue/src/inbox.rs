@@ -136,15 +136,7 @@ impl Queue {
             .link
             .run(async |mut c| command.query_async(&mut c).await)
             .await?;
-        // One stream was asked for, as a list of name and entries (or, from newer servers, as a map).
-        let entries = match answer {
-            Value::Map(streams) => streams.into_iter().next().map(|(_, entries)| entries),
-            other => value::list(other)?
-                .into_iter()
-                .next()
-                .and_then(|stream| value::list(stream).ok()?.pop()),
-        };
-        entries.map_or(Ok(Vec::new()), read_entries)
+        read_entries(value::entries_of_one_stream(answer)?)
     }
 
     /// Takes over up to `count` entries, from `cursor` on (`0-0` to begin), that another worker took in and
@@ -174,7 +166,10 @@ impl Queue {
             .await?;
         let mut parts = value::list(answer)?.into_iter();
         let next = parts.next().as_ref().map(value::text).unwrap_or_default();
-        Ok((next, parts.next().map_or(Ok(Vec::new()), read_entries)?))
+        Ok((
+            next,
+            read_entries(parts.next().map_or(Ok(Vec::new()), value::list)?)?,
+        ))
     }
 
     /// Forgets consumers of the group that hold no entries and were not heard of for `idle`.
@@ -209,9 +204,9 @@ impl Queue {
     }
 }
 
-fn read_entries(entries: Value) -> Result<Vec<InboxEntry>, Error> {
+fn read_entries(entries: Vec<Value>) -> Result<Vec<InboxEntry>, Error> {
     let mut out = Vec::new();
-    for entry in value::list(entries)? {
+    for entry in entries {
         // Redis 6.2 answers nil for an entry that was deleted meanwhile.
         let Value::Array(parts) = entry else { continue };
         let [id, fields] = <[Value; 2]>::try_from(parts)

@@ -46,3 +46,15 @@ pub(crate) fn pairs(value: Value) -> Result<Vec<(String, String)>, Error> {
         .map(|pair| (pair[0].clone(), pair[1].clone()))
         .collect())
 }
+
+/// The entries of the one stream that was asked for: Redis answers with a list of name and entries, or a map.
+pub(crate) fn entries_of_one_stream(answer: Value) -> Result<Vec<Value>, Error> {
+    let entries = match answer {
+        Value::Map(streams) => streams.into_iter().next().map(|(_, entries)| entries),
+        other => list(other)?
+            .into_iter()
+            .next()
+            .and_then(|stream| list(stream).ok()?.pop()),
+    };
+    entries.map_or(Ok(Vec::new()), list)
+}

@@ -1,7 +1,8 @@
 //! One table: what a step came to, and what the queue does then.
 
 use super::*;
-use gammaq_gamma::{Failed, Quota};
+use gammaq_gamma::{Credits, Failed, Quota, RateLimits};
+use gammaq_job::ExportFormat;
 use gammaq_job::Kind;
 use serde_json::json;
 
@@ -371,4 +372,43 @@ fn only_a_probe_says_something_of_a_pause() {
         ..job(Step::Look, State::Generating)
     };
     assert_eq!(look_of(&job, pending()).probe, Probe::None);
+}
+
+#[test]
+fn trouble_with_redis_counts_against_no_job() {
+    let job = job(Step::Submit, State::Queued);
+    let reason = "Redis".to_owned();
+    let s = dispose(
+        &job,
+        &Outcome::NotBegun { reason },
+        &rules(OnAmbiguous::Park),
+        0.0,
+    )
+    .unwrap();
+    assert_eq!(
+        (s.verb, field(&s, "submit_failures")),
+        (Verb::Requeue(NOT_BEGUN), None)
+    );
+    let s = dispose(&job, &Outcome::NoRequest, &rules(OnAmbiguous::Park), 0.0).unwrap();
+    assert_eq!(s.verb, Verb::Fail);
+}
+
+#[test]
+fn words_of_gamma_stand_on_the_record_and_in_no_note() {
+    let echo = "your inputText 'secret plan' is empty".to_owned();
+    let refused = Submitted::Refused {
+        status: 422,
+        message: echo.clone(),
+        redirect: false,
+    };
+    let unclear = Submitted::Unclear {
+        status: Some(503),
+        reason: echo,
+        body_start: String::new(),
+    };
+    for outcome in [refused, unclear] {
+        let s = submit(outcome, OnAmbiguous::Park);
+        assert!(field(&s, "error").unwrap().contains("secret plan"));
+        assert!(!s.note.contains("secret plan"), "{}", s.note);
+    }
 }

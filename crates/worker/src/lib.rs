@@ -12,6 +12,7 @@ mod claimer;
 mod clock;
 mod disposition;
 mod error;
+mod findings;
 mod hold;
 mod outcome;
 mod roles;
