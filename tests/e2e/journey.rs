@@ -257,3 +257,99 @@ async fn delayed_starts_priorities_and_other_formats() {
     );
     assert_eq!(result["exportUrl"], result["pptxUrl"]);
 }
+
+#[tokio::test]
+async fn templates_and_agents_go_their_own_ways() {
+    let stage = Stage::start(&["--generation-time", "200ms"]).await;
+    let _worker = stage.worker("worker", &[]).await;
+    let template = r#"{"prompt":"a","gammaId":"g_template"}"#;
+    stage
+        .xadd(&[("id", "t"), ("kind", "template"), ("request", template)])
+        .await;
+    stage
+        .xadd(&[("id", "g5"), ("kind", "agent"), ("request", r#"{"prompt":"a"}"#)])
+        .await;
+    for (id, endpoint) in [("t", "from-template"), ("g5", "agent")] {
+        stage.until(id, "completed").await;
+        assert!(stage.result(id).await["gammaUrl"].is_string(), "{id}");
+        let ledger = stage.ledger().await;
+        let made = ledger
+            .generations
+            .iter()
+            .find(|made| made.endpoint == endpoint)
+            .unwrap();
+        assert_eq!(made.generation_id, stage.field(id, "generation_id").await);
+    }
+    // The deadline of an agent is its own.
+    let (submitted, deadline) = (
+        stage.field("g5", "submitted_at").await,
+        stage.field("g5", "deadline").await,
+    );
+    let minutes = (deadline.parse::<u64>().unwrap() - submitted.parse::<u64>().unwrap()) / 60_000;
+    assert_eq!(minutes, 40);
+}
+
+#[tokio::test]
+async fn a_backlog_is_worked_off_at_twice_the_usual_rate_at_most() {
+    let stage = Stage::start(&["--generation-time", "600s"]).await;
+    let settings = [("POLL__INTERVAL", "2s"), ("POLL__SLOW_INTERVAL", "2s")];
+    let worker = stage.worker("first", &settings).await;
+    for n in 0..100 {
+        stage.submit(&format!("job-{n}"), "text").await;
+    }
+    eventually(PATIENCE, "all are being made", || async {
+        stage.ledger().await.generations.len() == 100
+    })
+    .await;
+    worker.signal(gammaq_testkit::Signal::TERM);
+    worker.wait(PATIENCE).await;
+    // Nobody looks until all are far behind.
+    let last: u64 = stage
+        .redis
+        .cli(&["ZRANGE", "gammaq:{main}:due", "-1", "-1", "WITHSCORES"])
+        .await
+        .split_whitespace()
+        .last()
+        .unwrap()
+        .parse()
+        .unwrap();
+    eventually(PATIENCE, "a backlog", || async {
+        let time = stage.redis.cli(&["TIME"]).await;
+        time.split_whitespace().next().unwrap().parse::<u64>().unwrap() * 1000 > last + 5_000
+    })
+    .await;
+    let before: usize = stage
+        .ledger()
+        .await
+        .generations
+        .iter()
+        .map(|made| made.polls.len())
+        .sum();
+    let _second = stage.worker("second", &settings).await;
+    eventually(PATIENCE, "all are looked at again", || async {
+        stage
+            .ledger()
+            .await
+            .generations
+            .iter()
+            .map(|made| made.polls.len())
+            .sum::<usize>()
+            >= before + 100
+    })
+    .await;
+    let ledger = stage.ledger().await;
+    let mut looks: Vec<u64> = ledger
+        .generations
+        .iter()
+        .flat_map(|made| &made.polls)
+        .map(|poll| poll.elapsed_ms)
+        .collect();
+    looks.sort_unstable();
+    // 100 jobs every 2 s are 50 a second; the backlog comes at 100 a second at most, and a few in front.
+    let backlog = &looks[before..before + 100];
+    assert!(
+        backlog[99] - backlog[0] >= 750,
+        "100 looks within {} ms",
+        backlog[99] - backlog[0]
+    );
+}
