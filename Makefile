@@ -12,7 +12,7 @@ TARGET := $(or $(CARGO_TARGET_DIR),target)
 
 .PHONY: help
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: setup-redis ## Show a queue at work, against a fake Gamma and a private Redis
@@ -20,19 +20,70 @@ demo: setup-redis ## Show a queue at work, against a fake Gamma and a private Re
 	cargo build --release --package gammaq --bin gammaq
 	$(TARGET)/release/gammaq demo
 
+# A panic says where it was; backtraces would only push it out of sight.
 .PHONY: test
-test: setup-redis setup-nextest ## Run all tests, the end-to-end ones on the real binary included
+test: setup-redis setup-chromium setup-nextest ## Run all tests, the end-to-end ones on the real binary included
 	cargo build --package gammaq --bin gammaq
 	cargo test --doc --workspace
-	cargo nextest run --workspace
+	$(MAKE) test-traces
+	RUST_BACKTRACE=0 GAMMAQ_TEST_SERVERS=$$(.ci/servers others) cargo nextest run --workspace
+
+# The binary with the feature otel gets a name of its own, and the one without is there again afterwards. The tests are built
+# with the features of the whole workspace, so that what was built for `make test` will do.
+.PHONY: test-traces
+test-traces: setup-redis setup-nextest ## Test the traces of a build with the feature otel
+	cargo build --package gammaq --bin gammaq --features otel
+	cp --force $(TARGET)/debug/gammaq $(TARGET)/debug/gammaq-otel
+	cargo build --package gammaq --bin gammaq
+	RUST_BACKTRACE=0 GAMMAQ_BIN=$(abspath $(TARGET))/debug/gammaq-otel \
+		cargo nextest run --workspace --features gammaq-tests/otel --test traces
+
+.PHONY: test-servers
+test-servers: setup-redis setup-nextest ## Run the tests that depend on the server on each that is found
+	cargo build --package gammaq --bin gammaq
+	.ci/servers test
+
+.PHONY: servers
+servers: setup-redis ## Fetch other servers to test with, into target/servers alone
+	.ci/servers fetch
+
+# The release build, since that is what runs. WRITE=1 puts the figures into the document.
+MINUTES ?= 30
+SEED ?= 1
+.PHONY: torture
+torture: setup-redis ## Break everything at random for MINUTES=30 with SEED=1; WRITE=1 notes the figures
+	cargo build --release --package gammaq --bin gammaq --package gammaq-tests --bin torture
+	$(TARGET)/release/torture --minutes $(MINUTES) --seed $(SEED) $(if $(WRITE),--write docs/RELIABILITY.md)
+
+# Some gigabytes of memory for a million jobs.
+JOBS ?= 1000000
+.PHONY: bench-reading
+bench-reading: setup-redis ## Measure the reading commands with JOBS=1000000 finished jobs; WRITE=1 notes the figures
+	cargo build --release --package gammaq --bin gammaq --package gammaq-tests --bin bench-reading
+	$(TARGET)/release/bench-reading --jobs $(JOBS) $(if $(WRITE),--write docs/READING.md)
+
+.PHONY: screenshots
+screenshots: setup-redis setup-chromium ## Take the pictures of the dashboard in docs/dashboard anew
+	cargo build --package gammaq --bin gammaq
+	cargo run --package gammaq-tests --bin screenshots -- --into docs/dashboard
+
+SEEDS ?= 2000
+FROM ?= 0
+.PHONY: simulate
+simulate: setup-cargo ## Run SEEDS=2000 whole queues on virtual time, from seed FROM=0 on
+	cargo run --package gammaq-sim -- --seeds $(SEEDS) --from $(FROM)
 
 .PHONY: lint
 lint: setup-cargo setup-deny ## Check format, lints, documentation, licences and who depends on whom
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps --workspace
-	cargo deny check --hide-inclusion-graph bans licenses sources
+	cargo deny --workspace --features gammaq/otel,gammaq-tests/otel check --hide-inclusion-graph bans licenses sources
 	.ci/check-advisories
+
+.PHONY: check-deploy
+check-deploy: ## Check what is in deploy/ with promtool, systemd-analyze and schemas
+	.ci/check-deploy
 
 .PHONY: check
 check: setup-cargo ## Compile everything, tests too, and run nothing
@@ -47,12 +98,17 @@ clean: setup-cargo ## Remove what was built
 	cargo clean
 
 .PHONY: setup
-setup: setup-redis setup-nextest setup-deny ## Install what is missing of the tools
+setup: setup-redis setup-chromium setup-nextest setup-deny ## Install what is missing of the tools
 
 # Servers for the tests and the demo only: each starts its own on a free port, none as a service of the machine.
 .PHONY: setup-redis
 setup-redis: setup-cargo
 	@{ command -v redis-server && command -v redis-cli; } >/dev/null || .ci/install-packages redis-server
+
+# The dashboard is tried out in it, headless and with a profile of the test's own.
+.PHONY: setup-chromium
+setup-chromium:
+	@command -v chromium >/dev/null || .ci/install-packages chromium
 
 .PHONY: setup-nextest
 setup-nextest: setup-cargo

@@ -1,8 +1,29 @@
 //! End to end: the real binary, a real Redis, the fake Gamma in a process of its own. Every fault is really made.
 
+mod access;
+mod accounts;
+mod bounds;
 mod budget;
+mod crash_points;
+mod crashes;
+mod dashboard;
 mod deploy;
+mod doctor;
 mod failures;
+mod faults;
+mod health;
+mod journal;
 mod journey;
+mod links;
+mod metrics;
+mod operators;
 mod outages;
+mod reading;
+mod reset;
+mod runbook;
+mod servers;
+mod service_manager;
+mod top;
+mod torture;
+mod upgrades;
 mod workers;

@@ -3,10 +3,19 @@
 
 #![expect(clippy::expect_used, reason = "a stage that can't be set up ends its test")]
 
+pub mod admin;
+pub mod browser;
+mod caller;
+pub mod dashboard;
+pub mod finished;
+pub mod torture;
+
+use std::sync::Arc;
 use std::time::Duration;
 
+pub use caller::{Appended, append_until};
 use gammaq_fake::ledger::Ledger;
-use gammaq_testkit::{Process, Proxy, Redis, eventually, gammaq_bin};
+use gammaq_testkit::{Process, ProcessBuilder, Proxy, Redis, eventually, gammaq_bin};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -16,14 +25,28 @@ pub const PATIENCE: Duration = Duration::from_secs(40);
 /// The API key of the account `default`.
 pub const KEY: &str = "sk-gamma-stage-default";
 
+/// Which version of Redis the server is, or says to be compatible with: major and minor.
+pub async fn version(redis: &Redis) -> (u32, u32) {
+    let server = redis.cli(&["INFO", "server"]).await;
+    let version = server
+        .lines()
+        .find_map(|line| line.strip_prefix("redis_version:"));
+    let mut numbers = version
+        .unwrap_or_default()
+        .split('.')
+        .map(|number| number.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0))
+}
+
 /// What a test plays on.
 #[derive(Debug)]
 pub struct Stage {
-    /// The private Redis.
-    pub redis: Redis,
+    /// The private Redis, or the one of several that `redis-cli` asks.
+    pub redis: Arc<Redis>,
     /// The fake Gamma.
     pub fake: Process,
     fake_address: String,
+    queue: String,
 }
 
 impl Stage {
@@ -33,18 +56,21 @@ impl Stage {
     }
 
     /// A stage on this Redis.
-    pub async fn on(redis: Redis, flags: &[&str]) -> Self {
+    pub async fn on(redis: impl Into<Arc<Redis>>, flags: &[&str]) -> Self {
+        Self::for_queue("main", redis, flags).await
+    }
+
+    /// The same for a queue of this name; its workers are told it.
+    pub async fn for_queue(queue: &str, redis: impl Into<Arc<Redis>>, flags: &[&str]) -> Self {
         let fake = Process::builder(gammaq_bin())
             .name("fake-gamma")
-            .args([
-                "fake-gamma",
-                "--listen",
-                "127.0.0.1:0",
-                "--limit",
-                "0",
-                "--seed",
-                "7",
-            ])
+            .args(["fake-gamma", "--listen", "127.0.0.1:0", "--limit", "0"])
+            // A test that cares for the seed brings its own.
+            .args(if flags.contains(&"--seed") {
+                &[][..]
+            } else {
+                &["--seed", "7"]
+            })
             .args(flags)
             .spawn();
         let line = fake.wait_line("fake-gamma listening on http://", PATIENCE).await;
@@ -55,10 +81,16 @@ impl Stage {
             .trim()
             .to_owned();
         Self {
-            redis,
+            redis: redis.into(),
             fake,
             fake_address,
+            queue: queue.to_owned(),
         }
+    }
+
+    /// `127.0.0.1:<port>` of the fake: what a [`Proxy`] in front of it needs.
+    pub fn fake_address(&self) -> &str {
+        &self.fake_address
     }
 
     /// Starts a worker and waits until it is ready. `settings` are environment variables without `GAMMAQ__`.
@@ -80,11 +112,31 @@ impl Stage {
 
     /// Starts a worker with quick settings and doesn't wait.
     pub fn spawn_worker(&self, name: &str, redis: &str, settings: &[(&str, &str)]) -> Process {
-        let mut builder = Process::builder(gammaq_bin())
+        let builder = Process::builder(gammaq_bin()).args(["worker"]);
+        self.spawn_with(builder, name, redis, settings)
+    }
+
+    /// The same from a shell that runs `prepare` first: limits and signals that a process inherits.
+    pub fn spawn_worker_after(&self, prepare: &str, name: &str, settings: &[(&str, &str)]) -> Process {
+        let builder = Process::builder("bash")
+            .args(["-c", &format!("{prepare}; exec \"$0\" \"$@\"")])
+            .arg(gammaq_bin())
+            .arg("worker");
+        self.spawn_with(builder, name, &self.redis.url(), settings)
+    }
+
+    fn spawn_with(
+        &self,
+        builder: ProcessBuilder,
+        name: &str,
+        redis: &str,
+        settings: &[(&str, &str)],
+    ) -> Process {
+        let mut builder = builder
             .name(name)
-            .args(["worker"])
             .env("REDIS_URL", redis)
             .env("GAMMA_API_KEY", KEY)
+            .env("GAMMAQ__REDIS__QUEUE", &self.queue)
             .env("GAMMAQ__GAMMA__BASE_URL", format!("http://{}", self.fake_address))
             .env("GAMMAQ__GAMMA__CONNECT_TIMEOUT", "300ms")
             .env("GAMMAQ__GAMMA__REQUEST_TIMEOUT", "1s")
@@ -100,9 +152,15 @@ impl Stage {
         builder.spawn()
     }
 
+    /// A key of the queue.
+    pub fn key(&self, name: &str) -> String {
+        format!("gammaq:{{{}}}:{name}", self.queue)
+    }
+
     /// What a caller does: one XADD through `redis-cli`.
     pub async fn xadd(&self, fields: &[(&str, &str)]) -> String {
-        let mut args = vec!["XADD", "gammaq:{main}:inbox", "*"];
+        let inbox = self.key("inbox");
+        let mut args = vec!["XADD", &inbox, "*"];
         args.extend(fields.iter().flat_map(|(name, value)| [*name, *value]));
         self.redis.cli(&args).await.trim().trim_matches('"').to_owned()
     }
@@ -117,7 +175,7 @@ impl Stage {
     /// One field of a job's record; empty where it is missing.
     pub async fn field(&self, id: &str, name: &str) -> String {
         self.redis
-            .cli(&["HGET", &format!("gammaq:{{main}}:job:{id}"), name])
+            .cli(&["HGET", &self.key(&format!("job:{id}")), name])
             .await
             .trim()
             .to_owned()
@@ -139,19 +197,13 @@ impl Stage {
 
     /// The job's result.
     pub async fn result(&self, id: &str) -> Value {
-        let text = self
-            .redis
-            .cli(&["GET", &format!("gammaq:{{main}}:result:{id}")])
-            .await;
+        let text = self.redis.cli(&["GET", &self.key(&format!("result:{id}"))]).await;
         serde_json::from_str(&text).unwrap_or(Value::Null)
     }
 
     /// A command of Redis on a key of the queue, as a number.
     pub async fn number(&self, command: &str, key: &str) -> u64 {
-        let text = self
-            .redis
-            .cli(&[command, &format!("gammaq:{{main}}:{key}")])
-            .await;
+        let text = self.redis.cli(&[command, &self.key(key)]).await;
         text.trim().parse().unwrap_or(0)
     }
 
@@ -172,13 +224,23 @@ impl Stage {
 
     /// Asks the fake something; answers the body.
     pub async fn ask_fake(&self, method: &str, path: &str, body: &str) -> String {
+        self.ask_fake_as("", method, path, body).await
+    }
+
+    /// Sends the fake a request for a generation with this title, past every worker.
+    pub async fn post_to_fake(&self, key: &str, title: &str) {
+        let body = serde_json::json!({ "inputText": title, "title": title }).to_string();
+        self.ask_fake_as(key, "POST", "/v1.0/generations", &body).await;
+    }
+
+    async fn ask_fake_as(&self, key: &str, method: &str, path: &str, body: &str) -> String {
         let mut stream = TcpStream::connect(&self.fake_address)
             .await
             .expect("the fake listens");
         let length = body.len();
         let request = format!(
             "{method} {path} HTTP/1.1\r\nhost: fake\r\nconnection: close\r\ncontent-type: application/json\r\n\
-             content-length: {length}\r\n\r\n{body}"
+             x-api-key: {key}\r\ncontent-length: {length}\r\n\r\n{body}"
         );
         stream
             .write_all(request.as_bytes())
@@ -227,6 +289,33 @@ impl Stage {
             })
             .await;
         }
+    }
+
+    /// Waits until nothing that was appended is on its way any more, and asserts that everything that Redis
+    /// acknowledged became a job that ended or is parked, and that the rest is honest too.
+    pub async fn assert_all_kept(&self, appended: &Appended) {
+        let (mut jobs, mut parked) = (0, Vec::new());
+        for id in appended.acknowledged.iter().chain(&appended.unknown) {
+            let promised = appended.acknowledged.contains(id);
+            eventually(PATIENCE * 3, &format!("{id} ends"), || async {
+                let state = self.field(id, "state").await;
+                if ["completed", "ambiguous"].contains(&&*state) || (state.is_empty() && !promised) {
+                    Ok(())
+                } else {
+                    Err(state)
+                }
+            })
+            .await;
+            match &*self.field(id, "state").await {
+                "" => continue,
+                "ambiguous" => parked.push(id.as_str()),
+                _ => {}
+            }
+            jobs += 1;
+        }
+        self.assert_honest(jobs, &parked).await;
+        // Workers lived on, so whoever got Gamma's answer was there to record it.
+        assert!(parked.is_empty(), "parked: {parked:?}");
     }
 
     /// Asserts that no secret stands in any of these processes' output: keys, prompts, export links.

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::commands::{completions, demo, enqueue, events, list, show, wait};
+use crate::commands::operate::{self, retry};
+use crate::commands::{accounts, completions, demo, doctor, enqueue, events, list, man, show, top, wait};
 
 /// A durable job queue and worker for Gamma's Generate API.
 #[derive(Debug, Parser)]
@@ -16,7 +17,7 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 done; 1 the job ended without success; 2 not found; 3 timed out waiting; \
+const EXIT_CODES: &str = "Exit codes: 0 done; 1 the job ended without success, a command was refused, or doctor found something; 2 not found; 3 timed out waiting; \
                           64 usage or configuration; 69 Redis or Gamma cannot be reached; 70 a fault of gammaq itself.";
 
 /// What goes with every command.
@@ -75,14 +76,34 @@ pub(crate) enum Command {
     List(list::ListArgs),
     /// Tell the whole story of one job.
     Show(show::ShowArgs),
+    /// Show accounts: what each may start and when, its pauses, its credits.
+    Accounts(accounts::AccountsArgs),
     /// Print what happened, the newest last.
     Events(events::EventsArgs),
+    /// Watch the queue on a terminal, with keys to go down to a job and to act.
+    Top(top::TopArgs),
+    /// End jobs that are wanted no more. What Gamma has begun is paid for all the same.
+    Cancel(operate::JobsArgs),
+    /// Submit jobs that failed or were cancelled once more, which is paid for again.
+    Retry(retry::RetryArgs),
+    /// Decide about a parked job, of which nobody knows whether Gamma accepted it.
+    Resolve(operate::ResolveArgs),
+    /// Look at timed-out jobs again, with a new deadline.
+    Repoll(operate::JobsArgs),
+    /// Pause an account, or the whole queue, until it is resumed.
+    Pause(operate::ScopeArgs),
+    /// End the pause of an account, whoever made it, or that of the whole queue.
+    Resume(operate::ScopeArgs),
+    /// Examine the server, the accounts, and every record and index; exit code 1 when something is wrong.
+    Doctor(doctor::DoctorArgs),
     /// Show a queue at work on this machine alone: a private Redis, the fake Gamma and a worker.
     Demo(demo::DemoArgs),
     /// Run a fake of Gamma's API, with faults on demand, to try things out without spending credits.
     FakeGamma(Box<gammaq_fake::Options>),
     /// Print the completions of a shell.
     Completions(completions::CompletionsArgs),
+    /// Print a page of the manual in roff, as in `gammaq man show | man -l -`, or write all of them to files.
+    Man(man::ManArgs),
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write};
 
 use anyhow::Context as _;
 use gammaq_producer::Producer;
+use gammaq_queue::Queue;
 use gammaq_worker::settings::{Overrides, Settings, Source};
 
 use crate::args::{Color, Global};
@@ -37,6 +38,11 @@ impl Context {
         }
     }
 
+    /// Where the settings come from.
+    pub(crate) fn source(&self) -> &Source {
+        &self.source
+    }
+
     /// The settings of a worker.
     pub(crate) fn for_worker(&self) -> anyhow::Result<Settings> {
         Ok(Settings::load_for_worker(&self.source)?)
@@ -56,6 +62,22 @@ impl Context {
         };
         producer.queue().time().await.with_context(at)?;
         Ok(producer)
+    }
+
+    /// The queue's name in full, with its prefix.
+    pub(crate) fn queue_name(&self, queue: &Queue) -> String {
+        queue.keys().base().trim_end_matches(':').to_owned()
+    }
+
+    /// Says so where no worker has ever run on the queue: another one may be meant.
+    pub(crate) async fn note_unmade(&self, queue: &Queue) -> anyhow::Result<()> {
+        if !queue.is_made().await? {
+            let name = self.queue_name(queue);
+            note(&format!(
+                "no worker has ever run on queue {name}; is it another --queue or redis.prefix?"
+            ));
+        }
+        Ok(())
     }
 
     /// Prints a line of the answer.

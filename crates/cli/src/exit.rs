@@ -53,8 +53,19 @@ pub(crate) struct Usage(pub(crate) String);
 
 /// There is no such job.
 #[derive(Debug, thiserror::Error)]
-#[error("there is no job {0}")]
-pub(crate) struct NoSuchJob(pub(crate) String);
+#[error("there is no job {id} in queue {queue}")]
+pub(crate) struct NoSuchJob {
+    pub(crate) id: String,
+    pub(crate) queue: String,
+}
+
+/// Nothing is known of such an account.
+#[derive(Debug, thiserror::Error)]
+#[error("nothing is known of an account {name} in queue {queue}")]
+pub(crate) struct NoSuchAccount {
+    pub(crate) name: String,
+    pub(crate) queue: String,
+}
 
 /// Says on standard error what went wrong and what to do next, and gives the exit code.
 pub(crate) fn report(outcome: anyhow::Result<Code>) -> Code {
@@ -119,6 +130,10 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<Judged> {
             "each line names the key and where it was set; --set KEY=VALUE overrides it for one command";
         return Some((Code::Usage, Some(next)));
     }
+    if cause.is::<NoSuchAccount>() {
+        let next = "`gammaq accounts` shows those that workers have keys for; is it the right --queue?";
+        return Some((Code::NotFound, Some(next)));
+    }
     if cause.is::<NoSuchJob>() {
         return Some((Code::NotFound, Some(NOT_FOUND)));
     }
@@ -177,6 +192,16 @@ fn queue(error: &gammaq_queue::Error) -> Judged {
             Code::Unavailable,
             Some("raise its maxmemory, or wait until results expire"),
         ),
+        E::NotDurable(_) => (
+            Code::Unavailable,
+            Some("redis.durability wants it stored more safely than Redis can now"),
+        ),
+        E::Denied(text) if text.to_uppercase().contains("NOPERM") => (
+            Code::Unavailable,
+            Some(
+                "the user of redis.url may not do that: ACL LIST shows its rights, deploy/redis/users.acl those that each kind of user needs",
+            ),
+        ),
         E::Denied(_) => (
             Code::Unavailable,
             Some("the user and password stand in redis.url; its ACL must allow the queue's keys"),
@@ -185,6 +210,10 @@ fn queue(error: &gammaq_queue::Error) -> Judged {
         E::NewerSchema { .. } => (
             Code::Fault,
             Some("use the version of gammaq that the workers have"),
+        ),
+        E::Refused(text) if text.contains("WRONGTYPE") => (
+            Code::Fault,
+            Some("a key of the queue is of another type than it should be: `gammaq doctor` names it"),
         ),
         E::NoGroup | E::Refused(_) => (Code::Fault, None),
     }
@@ -221,7 +250,22 @@ mod tests {
                 gammaq_worker::Error::Queue(Q::Refused("x".into())).into(),
                 Code::Fault,
             ),
-            (NoSuchJob("a".into()).into(), Code::NotFound),
+            (
+                NoSuchJob {
+                    id: "a".into(),
+                    queue: "q".into(),
+                }
+                .into(),
+                Code::NotFound,
+            ),
+            (
+                NoSuchAccount {
+                    name: "a".into(),
+                    queue: "q".into(),
+                }
+                .into(),
+                Code::NotFound,
+            ),
             (Usage("x".into()).into(), Code::Usage),
             (anyhow::anyhow!("something else"), Code::Fault),
         ];

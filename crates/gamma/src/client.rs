@@ -3,6 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use gammaq_crash::at;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE};
 use reqwest::{ClientBuilder, RequestBuilder, redirect, retry};
 
@@ -68,7 +69,7 @@ impl Client {
     ) -> Result<Reply, String> {
         let request = self.paid.post(url).header(CONTENT_TYPE, "application/json");
         let request = with_headers(request, target).body(reqwest::Body::wrap(body));
-        exchange(request, self.bounds, target).await
+        at("exchange", exchange(request, self.bounds, target)).await
     }
 
     pub(crate) async fn get(&self, target: &Target, url: reqwest::Url) -> Result<Reply, String> {

@@ -4,7 +4,12 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
+use crate::target::Target;
 use crate::wire::{number, string};
+
+/// How much is kept, in characters.
+const TITLE_MAX: usize = 500;
+const SUMMARY_MAX: usize = 4_000;
 
 /// A link that opens an exported file for whoever holds it. `Debug` doesn't show it, and there is no
 /// `Display`.
@@ -79,9 +84,11 @@ pub struct Completed {
 }
 
 impl Completed {
-    pub(crate) fn of(body: &Map<String, Value>) -> Self {
+    /// Reads what is there. Text that people read is made safe; only links stay what they are.
+    pub(crate) fn of(body: &Map<String, Value>, target: &Target) -> Self {
         let places = places(body);
         let field = |name| first(&places, |place| string(place, name));
+        let text = |name, max| field(name).map(|text| target.scrub(&text, max));
         let gamma = |name| string(body.get("gamma")?.as_object()?, name);
         let file = |format: &str| {
             let name = format!("{format}Url");
@@ -91,15 +98,17 @@ impl Completed {
             link.map(ExportLink)
         };
         Self {
-            gamma_id: field("gammaId").or_else(|| gamma("id")),
+            gamma_id: field("gammaId")
+                .or_else(|| gamma("id"))
+                .filter(|id| target.is_safe_id(id)),
             gamma_url: field("gammaUrl").or_else(|| gamma("url")),
-            title: field("title"),
+            title: text("title", TITLE_MAX),
             export_url: field("exportUrl").map(ExportLink),
             pdf_url: file("pdf"),
             pptx_url: file("pptx"),
             png_url: file("png"),
             credits: Credits::of(body),
-            summary: field("summary"),
+            summary: text("summary", SUMMARY_MAX),
         }
     }
 }
@@ -152,7 +161,9 @@ mod tests {
     use super::*;
 
     fn completed(body: &Value) -> Completed {
-        Completed::of(body.as_object().unwrap())
+        let base = "https://g.example".parse().unwrap();
+        let target = Target::new(&base, &"sk-gamma-1".to_owned().into()).unwrap();
+        Completed::of(body.as_object().unwrap(), &target)
     }
 
     fn links(body: &Value) -> [Option<String>; 4] {
@@ -282,5 +293,17 @@ mod tests {
                 "{body}"
             );
         }
+    }
+
+    #[test]
+    fn what_people_read_shows_no_key_and_no_link_to_a_file() {
+        let link = "https://assets.gamma.app/export/pdf/1";
+        let done = completed(
+            &json!({"gammaId": link, "title": format!("at {link}"), "summary": "sk-gamma-2", "pdfUrl": link}),
+        );
+        assert_eq!(done.gamma_id, None);
+        assert_eq!(done.title.as_deref(), Some("at https://assets.gamma.app/…"));
+        assert_eq!(done.summary.as_deref(), Some("[key]"));
+        assert_eq!(done.pdf_url.unwrap().as_str(), link);
     }
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::pin::pin;
 use std::time::{Duration, SystemTime};
 
+use gammaq_crash::at;
 use http::{HeaderMap, StatusCode};
 use reqwest::{RequestBuilder, Response};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -43,7 +44,7 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    fn of(response: &Response, target: &Target) -> Self {
+    pub(crate) fn of(response: &Response, target: &Target) -> Self {
         let headers = response.headers();
         Self {
             status: response.status(),
@@ -80,12 +81,12 @@ pub(crate) async fn exchange(
 ) -> Result<Reply, String> {
     let mut reply = None;
     let begun = Instant::now();
-    let end = within(bounds.time, async {
-        let mut response = request.send().await?;
+    let work = async {
+        let mut response = at("exchange_head", request.send()).await?;
         let reply = reply.insert(Reply::of(&response, target));
-        read_body(&mut response, reply, bounds.body).await
-    })
-    .await;
+        at("exchange_body", read_body(&mut response, reply, bounds.body)).await
+    };
+    let end = at("exchange_time", within(bounds.time, work)).await;
     let fault = match end {
         Some(Ok(())) => None,
         Some(Err(error)) => Some(target.scrub(&describe(error), MESSAGE_MAX)),
@@ -115,7 +116,7 @@ async fn read_body(response: &mut Response, reply: &mut Reply, max: usize) -> Re
     } else {
         max.min(MAX_ERROR_BODY)
     };
-    while let Some(piece) = response.chunk().await? {
+    while let Some(piece) = at("exchange_piece", response.chunk()).await? {
         let room = max - reply.body.len();
         reply.body.extend_from_slice(&piece[..piece.len().min(room)]);
         if piece.len() > room {
@@ -135,13 +136,13 @@ async fn read_body(response: &mut Response, reply: &mut Reply, max: usize) -> Re
 async fn within<F: Future>(limit: Duration, work: F) -> Option<F::Output> {
     let mut work = pin!(work);
     let end = Instant::now() + limit;
-    if let Ok(output) = timeout_at(end, work.as_mut()).await {
+    if let Ok(output) = at("within_time", timeout_at(end, work.as_mut())).await {
         return Some(output);
     }
     if end.elapsed() < STOPPED {
         return None;
     }
-    timeout(GRACE, work).await.ok()
+    at("within_grace", timeout(GRACE, work)).await.ok()
 }
 
 /// An error with its causes, without the URL.

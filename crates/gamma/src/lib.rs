@@ -10,6 +10,7 @@
 //! - [`Client::poll`]: one look at a generation, as [`Polled`]; tolerant of both spellings of Gamma's
 //!   answers.
 //! - [`Client::check_key`]: the cheapest question that shows whether a key works.
+//! - [`offline`]: the same judgements on an answer that is there already.
 //! - [`Answer`]: what every call gives back: the outcome, the rate limits the answer named, its request id.
 //!
 //! Nothing here retries, sleeps between attempts, or knows of a queue. No `Debug` output and no message holds
@@ -22,6 +23,7 @@ mod exchange;
 mod gate;
 mod key_check;
 mod limits;
+pub mod offline;
 mod poll;
 mod redact;
 mod settings;

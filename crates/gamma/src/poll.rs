@@ -9,6 +9,7 @@ use crate::answer::{AccountTrouble, Answer, Common, MESSAGE_MAX, RateLimited};
 use crate::client::Client;
 use crate::completed::{Completed, Credits};
 use crate::exchange::Reply;
+use crate::redact::rewrite;
 use crate::target::{Engine, Target, is_askable};
 use crate::wire;
 
@@ -22,7 +23,7 @@ const WORD_MAX: usize = 64;
 pub enum Polled {
     /// Still being made.
     Pending {
-        /// Gamma 5's card counts and percentage, as they came, if they are small.
+        /// Gamma 5's card counts and percentage, if they are small; texts in it made safe.
         progress: Option<Value>,
     },
     /// Done.
@@ -84,7 +85,7 @@ impl Client {
     }
 }
 
-fn classify(reply: &Reply, target: &Target) -> Polled {
+pub(crate) fn classify(reply: &Reply, target: &Target) -> Polled {
     match Common::of(reply, target) {
         Common::RateLimited(limited) => return Polled::RateLimited(limited),
         Common::AccountTrouble(trouble) => return Polled::AccountTrouble(trouble),
@@ -112,13 +113,15 @@ fn look(reply: &Reply, target: &Target) -> Result<Polled, String> {
     if let Some(cut) = &reply.cut {
         return Err(format!("the answer broke off: {cut}"));
     }
-    let body = wire::object(&reply.body).ok_or("the answer is not a JSON object")?;
+    let body = target
+        .read(&reply.body)
+        .ok_or("the answer is not a JSON object")?;
     let status = wire::string(&body, "status").ok_or("the answer has no status")?;
     Ok(match status.to_ascii_lowercase().as_str() {
         "pending" => Polled::Pending {
-            progress: progress(&body),
+            progress: progress(&body, target),
         },
-        "completed" => Polled::Completed(Box::new(Completed::of(&body))),
+        "completed" => Polled::Completed(Box::new(Completed::of(&body, target))),
         "failed" => Polled::Failed(failed(&body, target)),
         _ => Polled::UnknownStatus {
             word: target.scrub(&status, WORD_MAX),
@@ -126,9 +129,15 @@ fn look(reply: &Reply, target: &Target) -> Result<Polled, String> {
     })
 }
 
-fn progress(body: &Map<String, Value>) -> Option<Value> {
+fn progress(body: &Map<String, Value>, target: &Target) -> Option<Value> {
     let progress = body.get("progress").filter(|progress| !progress.is_null())?;
-    (progress.to_string().len() <= PROGRESS_MAX).then(|| progress.clone())
+    let mut progress = Some(progress)
+        .filter(|progress| progress.to_string().len() <= PROGRESS_MAX)?
+        .clone();
+    rewrite(&mut progress, &|text| {
+        Some(target.scrub(text, PROGRESS_MAX)).filter(|clean| clean != text)
+    });
+    Some(progress)
 }
 
 fn failed(body: &Map<String, Value>, target: &Target) -> Failed {
@@ -168,6 +177,19 @@ mod tests {
                     .prop_map(|fields| Value::Object(fields.into_iter().collect())),
             ]
         })
+    }
+
+    #[test]
+    fn progress_shows_no_key_and_no_link_to_a_file() {
+        let base = "https://g.example".parse().unwrap();
+        let target = Target::new(&base, &SecretString::from("sk-gamma-1")).unwrap();
+        let said = serde_json::json!({"progress": {
+            "cards": 3, "at": ["https://assets.gamma.app/export/pdf/1"], "sk-gamma-2": 1
+        }});
+        assert_eq!(
+            progress(said.as_object().unwrap(), &target),
+            Some(serde_json::json!({"cards": 3, "at": ["https://assets.gamma.app/…"]}))
+        );
     }
 
     proptest! {

@@ -3,8 +3,10 @@
 //! Gamma's messages may echo the key, an export link (which opens the file for whoever holds it) or control
 //! characters. Everything this crate hands out as a message went through [`scrub`].
 
+use serde_json::{Map, Value};
+
 /// Stands where a key stood.
-const KEY: &str = "[key]";
+pub(crate) const KEY: &str = "[key]";
 /// How Gamma's keys begin: keys of other accounts are hidden too, and so is a key that was cut short.
 const KEY_PREFIX: &str = "sk-gamma-";
 /// What stands between the scheme and the host of a link: as it is, as some JSON writers escape it, and
@@ -32,6 +34,28 @@ pub(crate) fn scrub(text: &str, key: &str, max: usize) -> String {
         hide_secrets(token, &mut out);
     }
     cut(&out, max)
+}
+
+/// Puts `[key]` where `key` stands in any text of an object; a field whose name holds it goes.
+pub(crate) fn hide_key(object: &mut Map<String, Value>, key: &str) {
+    if !key.is_empty() {
+        rewrite_fields(object, &|text| text.contains(key).then(|| text.replace(key, KEY)));
+    }
+}
+
+/// Puts what `safe` gives in place of each text it gives something for, at any depth; a field with such a name goes.
+pub(crate) fn rewrite(value: &mut Value, safe: &impl Fn(&str) -> Option<String>) {
+    match value {
+        Value::String(text) => *text = safe(text).unwrap_or_else(|| std::mem::take(text)),
+        Value::Array(list) => list.iter_mut().for_each(|value| rewrite(value, safe)),
+        Value::Object(object) => rewrite_fields(object, safe),
+        _ => {}
+    }
+}
+
+fn rewrite_fields(object: &mut Map<String, Value>, safe: &impl Fn(&str) -> Option<String>) {
+    object.retain(|name, _| safe(name).is_none());
+    object.values_mut().for_each(|value| rewrite(value, safe));
 }
 
 /// The first `max` characters of `text`, the last of them `…` where something is missing.

@@ -3,6 +3,7 @@
 use std::pin::pin;
 
 use bytes::Bytes;
+use gammaq_crash::at;
 use http::StatusCode;
 use tokio::time::{Instant, sleep_until};
 
@@ -79,12 +80,12 @@ impl Client {
         let mut exchange = pin!(self.post(target, target.submit_url(engine), body));
         let end = tokio::select! {
             biased;
-            end = &mut exchange => end,
-            () = sleep_until(not_after) => {
+            end = at("post_answer", &mut exchange) => end,
+            () = at("post_gate", sleep_until(not_after)) => {
                 if gate.expire() {
                     return not_sent(GateClosed::Late.to_string());
                 }
-                exchange.await
+                at("post_late", exchange).await
             }
         };
         match end {
@@ -105,7 +106,7 @@ impl Client {
     }
 }
 
-fn classify(reply: &Reply, target: &Target) -> Submitted {
+pub(crate) fn classify(reply: &Reply, target: &Target) -> Submitted {
     match Common::of(reply, target) {
         Common::RateLimited(limited) => return Submitted::RateLimited(limited),
         Common::AccountTrouble(trouble) => return Submitted::AccountTrouble(trouble),
@@ -135,8 +136,12 @@ fn accepted(reply: &Reply, target: &Target) -> Result<Submitted, String> {
     if let Some(cut) = &reply.cut {
         return Err(format!("the answer broke off: {cut}"));
     }
-    let body = wire::object(&reply.body).ok_or("the answer is not a JSON object")?;
-    let generation_id = wire::generation_id(&body).ok_or("the answer has no readable generationId")?;
+    let body = target
+        .read(&reply.body)
+        .ok_or("the answer is not a JSON object")?;
+    let generation_id = wire::generation_id(&body)
+        .filter(|id| target.is_safe_id(id))
+        .ok_or("the answer has no readable generationId")?;
     let warnings = wire::warnings(&body);
     let warnings = warnings
         .iter()

@@ -7,8 +7,10 @@ use http::HeaderValue;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Map, Value};
 
-use crate::redact::scrub;
+use crate::redact::{KEY, hide_key, scrub};
+use crate::wire;
 
 /// Ids are opaque, so everything but the unreserved characters of RFC 3986 is encoded.
 const ID: &AsciiSet = &NON_ALPHANUMERIC
@@ -29,7 +31,8 @@ pub enum Engine {
 }
 
 impl Engine {
-    fn submit_path(self) -> &'static str {
+    /// The path of the POST that begins a generation.
+    pub fn submit_path(self) -> &'static str {
         match self {
             Self::Classic => "/v1.0/generations",
             Self::Template => "/v1.0/generations/from-template",
@@ -37,7 +40,8 @@ impl Engine {
         }
     }
 
-    fn poll_path(self) -> &'static str {
+    /// The path under which a generation is looked at, up to its id.
+    pub fn poll_path(self) -> &'static str {
         match self {
             Self::Classic | Self::Template => "/v1.0/generations/",
             Self::Agent => "/v1.0/agent/generations/",
@@ -105,6 +109,20 @@ impl Target {
     /// characters.
     pub(crate) fn scrub(&self, text: &str, max: usize) -> String {
         scrub(text, self.inner.key.expose_secret(), max)
+    }
+
+    /// Whether an id can be kept as it came. One that holds a key or a link is none of Gamma's, and would carry it into
+    /// records and logs. Our own key was hidden when the body was [read](Self::read).
+    pub(crate) fn is_safe_id(&self, id: &str) -> bool {
+        !id.contains(KEY) && self.scrub(id, id.len()) == id
+    }
+
+    /// A body that is a JSON object, with the key hidden wherever an answer echoes it: what is read of it goes into
+    /// records.
+    pub(crate) fn read(&self, body: &[u8]) -> Option<Map<String, Value>> {
+        let mut object = wire::object(body)?;
+        hide_key(&mut object, self.inner.key.expose_secret());
+        Some(object)
     }
 
     pub(crate) fn submit_url(&self, engine: Engine) -> Url {

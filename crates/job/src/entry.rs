@@ -2,6 +2,7 @@
 
 use crate::json::cut;
 use crate::request::{MAX_BYTES, fingerprint_of_bytes, too_long};
+use crate::trace::{is_traceparent, is_tracestate};
 use crate::{AccountName, ErrorKind, ExportFormat, JobError, JobId, Kind, Request};
 
 /// The longest `meta`, in bytes.
@@ -47,6 +48,8 @@ pub struct NewJob {
     pub meta: Option<String>,
     /// W3C trace context.
     pub traceparent: Option<String>,
+    /// What goes with it of systems that trace; only beside a `traceparent`.
+    pub tracestate: Option<String>,
     /// Tells another wish under the same id apart.
     pub fingerprint: String,
     /// What was odd but harmless.
@@ -76,9 +79,16 @@ impl Judged {
             Self::Accepted(job) | Self::Rejected { job, .. } => job,
         }
     }
+
+    /// The same, to be changed.
+    pub fn job_mut(&mut self) -> &mut NewJob {
+        match self {
+            Self::Accepted(job) | Self::Rejected { job, .. } => job,
+        }
+    }
 }
 
-const FIELDS: [&str; 11] = [
+const FIELDS: [&str; 12] = [
     "request",
     "id",
     "account",
@@ -89,8 +99,11 @@ const FIELDS: [&str; 11] = [
     "timeout",
     "callback",
     "meta",
-    "traceparent",
+    TRACEPARENT,
+    TRACESTATE,
 ];
+const TRACEPARENT: &str = "traceparent";
+const TRACESTATE: &str = "tracestate";
 
 /// Judges an entry. Never fails: what can't be used becomes a job that says why.
 pub fn judge(entry: &Entry<'_>) -> Judged {
@@ -129,7 +142,13 @@ pub fn judge(entry: &Entry<'_>) -> Judged {
             .push("callback: kept, but this version of gammaq does not call it yet".to_owned());
     }
     let meta = reader.meta();
-    let traceparent = reader.traceparent();
+    let traceparent = reader.trace(TRACEPARENT, is_traceparent);
+    let mut tracestate = reader.trace(TRACESTATE, is_tracestate);
+    if traceparent.is_none() && tracestate.take().is_some() {
+        reader
+            .warnings
+            .push("tracestate: means nothing without a traceparent; left out".to_owned());
+    }
     let request = reader.request(kind, &exports);
 
     let account = account.unwrap_or_default();
@@ -147,6 +166,7 @@ pub fn judge(entry: &Entry<'_>) -> Judged {
         callback,
         meta,
         traceparent,
+        tracestate,
         warnings: Vec::new(),
     };
     let raw = reader.first("request").unwrap_or_default();
@@ -186,7 +206,7 @@ impl<'a> Reader<'a> {
 
     fn look_for_odd_fields(&mut self) {
         for name in FIELDS {
-            if self.count(name) > 1 {
+            if self.count(name) > 1 && ![TRACEPARENT, TRACESTATE].contains(&name) {
                 self.problems.push(format!(
                     "{name}: stands {} times; once is allowed",
                     self.count(name)
@@ -263,22 +283,16 @@ impl<'a> Reader<'a> {
         Some(text.to_owned())
     }
 
-    /// The W3C rule: a trace context that can't be read is left out and harms nothing.
-    fn traceparent(&mut self) -> Option<String> {
-        let text = self.text("traceparent")?;
-        let parts: Vec<&str> = text.split('-').collect();
-        let hex = |part: &str, len: usize| {
-            part.len() == len && part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
-        };
-        let good = matches!(parts.as_slice(), [version, trace, span, flags, ..]
-            if hex(version, 2) && hex(trace, 32) && hex(span, 16) && hex(flags, 2)
-                && *version != "ff" && trace.contains(|c| c != '0') && span.contains(|c| c != '0')
-                && text.len() <= 256 && (*version != "00" || parts.len() == 4));
-        if !good {
+    /// The W3C rule: a trace context that can't be read is left out and harms nothing. One that stands there twice is
+    /// one that can't be read.
+    fn trace(&mut self, name: &str, is_good: fn(&str) -> bool) -> Option<String> {
+        let text = std::str::from_utf8(self.first(name)?).unwrap_or_default();
+        if self.count(name) > 1 || !is_good(text) {
             self.warnings
-                .push("traceparent: not a W3C trace context; left out".to_owned());
+                .push(format!("{name}: not a W3C trace context; left out"));
+            return None;
         }
-        good.then(|| text.to_owned())
+        Some(text.to_owned())
     }
 
     fn request(&mut self, kind: Kind, exports: &[ExportFormat]) -> Option<Request> {

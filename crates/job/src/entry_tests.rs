@@ -50,6 +50,7 @@ fn every_field_is_read() {
         ("timeout", b"90"),
         ("meta", b"{}"),
         ("traceparent", trace.as_bytes()),
+        ("tracestate", b"vendor=abc"),
         ("colour", b"red"),
     ]) else {
         panic!("rejected")
@@ -61,6 +62,7 @@ fn every_field_is_read() {
     assert_eq!(job.exports, [ExportFormat::Pdf, ExportFormat::Pptx]);
     assert_eq!((job.run_at, job.timeout_s), (Some(1_763_912_345_678), Some(90)));
     assert_eq!(job.traceparent.as_deref(), Some(trace));
+    assert_eq!(job.tracestate.as_deref(), Some("vendor=abc"));
     assert_eq!(job.warnings, ["colour: not a field of an entry; ignored"]);
 }
 
@@ -145,16 +147,41 @@ fn a_huge_request_is_not_kept() {
 
 #[test]
 fn a_bad_trace_context_harms_nothing() {
-    for bad in [
-        "x",
-        "00-0-0-0",
-        "ff-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
-    ] {
-        let Judged::Accepted(job) = judged(&[("request", GOOD.as_bytes()), ("traceparent", bad.as_bytes())])
-        else {
-            panic!("rejected {bad}")
+    let good: &[u8] = b"00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let request: (&str, &[u8]) = ("request", GOOD.as_bytes());
+    let bad: [&[(&str, &[u8])]; 7] = [
+        &[request, ("traceparent", b"x")],
+        &[request, ("traceparent", b"")],
+        &[request, ("traceparent", b"\xff")],
+        &[request, ("traceparent", b"00-0-0-0")],
+        &[request, ("traceparent", good), ("traceparent", good)],
+        &[request, ("tracestate", b"vendor=abc")],
+        &[request, ("traceparent", &good[..54])],
+    ];
+    for fields in bad {
+        let Judged::Accepted(job) = judged(fields) else {
+            panic!("rejected {fields:?}")
         };
-        assert_eq!((job.traceparent, job.warnings.len()), (None, 1));
+        assert_eq!((job.traceparent, job.tracestate), (None, None));
+        assert_eq!(job.warnings.len(), 1, "{:?}", job.warnings);
+    }
+    let Judged::Accepted(job) = judged(&[request, ("traceparent", good), ("tracestate", b"x")]) else {
+        panic!("rejected")
+    };
+    assert!(job.traceparent.is_some() && job.tracestate.is_none());
+    assert_eq!(job.warnings, ["tracestate: not a W3C trace context; left out"]);
+}
+
+#[test]
+fn another_trace_is_the_same_wish() {
+    let request: (&str, &[u8]) = ("request", GOOD.as_bytes());
+    let of = |fields: &[(&str, &[u8])]| judged(fields).job().fingerprint.clone();
+    let plain = of(&[request]);
+    for trace in [
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        "00-11111111111111111111111111111111-2222222222222222-00",
+    ] {
+        assert_eq!(of(&[request, ("traceparent", trace.as_bytes())]), plain);
     }
 }
 

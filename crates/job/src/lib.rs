@@ -2,24 +2,32 @@
 //!
 //! - [`entry`]: an inbox entry, as raw bytes, becomes a [`NewJob`] or a failed one that says why;
 //! - [`request`]: the JSON body for Gamma: its stable limits, the formats it asks for, its fingerprint;
+//! - [`command`]: what operators ask for, and how it stands in the control stream;
 //! - [`state`]: the states and the one table of legal moves, each with who moves it;
+//! - [`trace`]: whether what a caller says of its trace can be read;
 //! - [`record`] and [`result`]: a job as Redis holds it, and as its caller reads it;
-//! - [`backoff`]: how long to wait after the n-th trouble in a row.
+//! - [`backoff`]: how long to wait after the n-th trouble in a row; [`moment`]: times in the words of people.
 
 pub mod backoff;
+pub mod command;
 pub mod entry;
 pub mod error;
+pub mod generation;
 pub mod json;
 pub mod kind;
+pub mod moment;
 pub mod name;
 pub mod record;
 pub mod request;
 pub mod result;
 pub mod state;
+pub mod trace;
 
 pub use backoff::Backoff;
+pub use command::{BadCommand, Command, Resolution, Scope};
 pub use entry::{Entry, Judged, NewJob};
 pub use error::{ErrorKind, JobError};
+pub use generation::{GenerationId, GenerationIdError};
 pub use kind::{ExportFormat, Kind};
 pub use name::{AccountName, JobId, NameError, QueueName};
 pub use record::Record;

@@ -184,6 +184,18 @@ pub const MOVES: &[Move] = &[
         "answer came late, after a resubmit was decided",
     ),
     mv(
+        State::Queued,
+        State::Generating,
+        Mover::Submit,
+        "a journal has the generation that Redis forgot",
+    ),
+    mv(
+        State::Queued,
+        State::Ambiguous,
+        Mover::Submit,
+        "a journal knows of a POST that Redis forgot",
+    ),
+    mv(
         State::Generating,
         State::Exporting,
         Mover::Poll,

@@ -35,9 +35,9 @@ impl From<gammaq_queue::Error> for Error {
     fn from(error: gammaq_queue::Error) -> Self {
         use gammaq_queue::Error as E;
         match error {
-            E::Unreachable(_) | E::Full(_) | E::Denied(_) => Self::Unavailable(error),
+            E::Unreachable(_) | E::Full(_) | E::NotDurable(_) | E::Denied(_) => Self::Unavailable(error),
             E::Unanswered(_) => Self::Unanswered(error),
-            E::Settings(what) => Self::Settings(format!("redis.url: {what}")),
+            E::Settings(what) => Self::Settings(what),
             E::NoGroup | E::NewerSchema { .. } | E::Refused(_) => Self::Fault(error),
         }
     }

@@ -21,7 +21,8 @@ pub struct NewJob {
     timeout_s: Option<u64>,
     callback: Option<String>,
     meta: Option<String>,
-    traceparent: Option<String>,
+    pub(crate) traceparent: Option<String>,
+    pub(crate) tracestate: Option<String>,
 }
 
 impl NewJob {
@@ -38,6 +39,7 @@ impl NewJob {
             callback: None,
             meta: None,
             traceparent: None,
+            tracestate: None,
         }
     }
 
@@ -101,9 +103,16 @@ impl NewJob {
         self
     }
 
-    /// W3C trace context, so that the worker's spans join the caller's.
+    /// W3C trace context, so that the worker's spans join the caller's. With the feature `otel` the current context
+    /// does where this isn't set.
     pub fn traceparent(mut self, traceparent: impl Into<String>) -> Self {
         self.traceparent = Some(traceparent.into());
+        self
+    }
+
+    /// What goes with the `traceparent`: the `tracestate` of W3C trace context.
+    pub fn tracestate(mut self, tracestate: impl Into<String>) -> Self {
+        self.tracestate = Some(tracestate.into());
         self
     }
 
@@ -133,6 +142,7 @@ impl NewJob {
         add("callback", self.callback.clone());
         add("meta", self.meta.clone());
         add("traceparent", self.traceparent.clone());
+        add("tracestate", self.tracestate.clone());
 
         let bytes: Vec<(Vec<u8>, Vec<u8>)> = fields
             .iter()
@@ -208,7 +218,8 @@ mod tests {
             .timeout(Duration::from_millis(1_500))
             .callback("https://example.com/done")
             .meta("m")
-            .traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+            .traceparent("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+            .tracestate("vendor=abc");
         let fields: Vec<String> = text(&job)
             .into_iter()
             .skip(1)
@@ -227,6 +238,7 @@ mod tests {
                 "callback=https://example.com/done",
                 "meta=m",
                 "traceparent=00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+                "tracestate=vendor=abc",
             ]
         );
     }

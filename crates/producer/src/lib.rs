@@ -1,16 +1,21 @@
 #![doc = include_str!("../README.md")]
 
+mod cancel;
 mod error;
 mod follow;
 mod job;
 mod producer;
 pub mod request;
+#[cfg(feature = "otel")]
+mod traces;
 mod wait;
 
+pub use cancel::Cancelled;
 pub use error::{Error, Interrupted, WaitError};
 pub use gammaq_job::{
     Credits, ErrorKind, Export, ExportFormat, JobError, JobId, JobResult, Kind, Record, State,
 };
+pub use gammaq_queue::Mode;
 pub use job::NewJob;
 pub use producer::{Producer, ProducerSettings};
 pub use request::{AgentRequest, Body, GenerationRequest, TemplateRequest};

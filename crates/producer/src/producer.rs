@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gammaq_job::{JobId, JobResult, QueueName, Record};
-use gammaq_queue::{Keys, Link, LinkSettings, Policy, Queue};
+use gammaq_queue::{Keys, Link, LinkSettings, Mode, Policy, Queue};
 use tokio::time::Instant;
 
 use crate::follow::{BLOCK, Follower};
 use crate::job::Fields;
+#[cfg(feature = "otel")]
+use crate::traces::Sending;
 use crate::{Error, Interrupted, NewJob, WaitError, Waiter};
 
 /// The most entries, and about the most bytes, that are sent before their answers are read.
@@ -19,8 +21,10 @@ const CHUNK_BYTES: usize = 4 * 1024 * 1024;
 /// Which queue, and where. `Debug` leaves the address out: it may hold a password.
 #[derive(Clone)]
 pub struct ProducerSettings {
-    /// `redis://`, `rediss://` or `unix://`.
+    /// `redis://`, `rediss://` or `unix://`; several with commas between them for sentinels or a cluster.
     pub url: String,
+    /// What stands there.
+    pub mode: Mode,
     /// PEM text of the authorities that may sign the certificate of a `rediss://` server; the web's where `None`.
     pub tls_ca: Option<Vec<u8>>,
     /// What the names of all keys begin with.
@@ -38,6 +42,7 @@ impl Default for ProducerSettings {
     fn default() -> Self {
         Self {
             url: "redis://127.0.0.1:6379".to_owned(),
+            mode: Mode::Standalone,
             tls_ca: None,
             prefix: "gammaq".to_owned(),
             queue: "main".to_owned(),
@@ -76,12 +81,13 @@ impl Producer {
             &name("prefix", &settings.prefix)?,
             &name("queue", &settings.queue)?,
         );
-        let link = Link::new(LinkSettings {
+        let link = LinkSettings {
             url: settings.url,
             tls_ca: settings.tls_ca,
             connect_timeout: settings.connect_timeout,
             response_timeout: settings.response_timeout,
-        })?;
+        };
+        let link = Link::to_queue(link, &settings.mode, &keys)?;
         Self::on(Queue::new(Arc::new(link), keys, Policy::default()))
     }
 
@@ -100,7 +106,7 @@ impl Producer {
     /// # Errors
     /// [`Error::Settings`].
     pub fn on(queue: Queue) -> Result<Self, Error> {
-        let blocking = queue.on(Arc::new(queue.link().for_blocking(BLOCK)?));
+        let blocking = queue.on(Arc::new(queue.link().for_blocking(BLOCK)));
         Ok(Self {
             queue,
             follower: Arc::new(Follower::new(blocking)),
@@ -122,6 +128,28 @@ impl Producer {
     /// # Errors
     /// By reaction; see [`Error`].
     pub async fn enqueue(&self, job: NewJob) -> Result<JobId, Error> {
+        #[cfg(feature = "otel")]
+        return self.enqueue_traced(job).await;
+        #[cfg(not(feature = "otel"))]
+        self.append_one(&job).await
+    }
+
+    #[cfg(feature = "otel")]
+    async fn enqueue_traced(&self, mut job: NewJob) -> Result<JobId, Error> {
+        let sending = Sending::one(&self.queue_name(), &job);
+        sending.carry(&mut job);
+        let done = self.append_one(&job).await;
+        sending.end(done.iter().map(JobId::as_str), done.as_ref().err());
+        done
+    }
+
+    /// The queue as keys begin with it.
+    #[cfg(feature = "otel")]
+    fn queue_name(&self) -> String {
+        self.queue.keys().base().trim_end_matches(':').to_owned()
+    }
+
+    async fn append_one(&self, job: &NewJob) -> Result<JobId, Error> {
         let fields = job.to_fields()?;
         let entry_id = self.queue.append(&fields.as_slices()).await?;
         job_id(fields, entry_id)
@@ -136,6 +164,23 @@ impl Producer {
         &self,
         jobs: impl IntoIterator<Item = NewJob>,
     ) -> Result<Vec<JobId>, Interrupted> {
+        #[cfg(feature = "otel")]
+        let sending = Sending::many(&self.queue_name());
+        #[cfg(feature = "otel")]
+        let jobs = jobs.into_iter().map(|mut job| {
+            sending.carry_unless_set(&mut job);
+            job
+        });
+        let done = self.append_all(jobs).await;
+        #[cfg(feature = "otel")]
+        match &done {
+            Ok(ids) => sending.end(ids.iter().map(JobId::as_str), None),
+            Err(it) => sending.end(it.ids.iter().map(JobId::as_str), Some(&it.error)),
+        }
+        done
+    }
+
+    async fn append_all(&self, jobs: impl IntoIterator<Item = NewJob>) -> Result<Vec<JobId>, Interrupted> {
         let mut ids = Vec::new();
         let mut chunk = Vec::new();
         let mut bytes = 0;

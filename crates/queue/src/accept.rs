@@ -1,13 +1,13 @@
 //! Intake: entries of the inbox become jobs.
 
-use gammaq_job::Judged;
+use gammaq_job::{Judged, State};
 
 use crate::script::{ACCEPT_JOBS, MAX_ITEMS};
 use crate::{Error, Queue, value};
 
 /// What the script is sent; see its header.
 #[cfg(test)]
-pub(crate) const ARGV: &str = "events_cap ttl_ms worker count item...";
+pub(crate) const ARGV: &str = "events_cap ttl_ms worker queue_id count item...";
 
 /// One judged entry.
 #[derive(Debug, Clone)]
@@ -34,13 +34,15 @@ pub enum Accepted {
     Conflict,
     /// Another worker had taken the entry.
     Gone,
+    /// The queue lost its data since it was begun with, see [`Queue::begin_life`]: the entry stays in the inbox.
+    Reset,
 }
 
 impl Queue {
     /// Takes entries off the inbox and writes their jobs in the same step; safe to run twice.
     ///
     /// # Errors
-    /// [`Error::Full`] in a full Redis; then, and after any other error, the entries are still in the inbox.
+    /// [`Error::Full`] in a full Redis, [`Error::NewerSchema`] where the layout is newer by now; then, and after any other error, the entries are still in the inbox.
     pub async fn accept_jobs(&self, worker: &str, items: &[AcceptItem]) -> Result<Vec<Accepted>, Error> {
         let mut outcomes = Vec::with_capacity(items.len());
         for chunk in items.chunks(MAX_ITEMS) {
@@ -51,7 +53,7 @@ impl Queue {
 
     async fn accept_chunk(&self, worker: &str, items: &[AcceptItem]) -> Result<Vec<Accepted>, Error> {
         let mut call = self.call(&ACCEPT_JOBS);
-        call.arg(worker).arg(items.len());
+        call.arg(worker).arg(self.mark()).arg(items.len());
         for item in items {
             let job = item.judged.job();
             let unknown = gammaq_job::JobError::new(
@@ -80,7 +82,21 @@ impl Queue {
             }
         }
         let outcomes = value::texts(self.invoke(&call).await?)?;
-        outcomes.iter().map(|word| accepted(word)).collect()
+        if outcomes.iter().any(|word| word == "newer") {
+            return Err(self.newer_schema().await);
+        }
+        let outcomes: Vec<Accepted> = outcomes
+            .iter()
+            .map(|word| accepted(word))
+            .collect::<Result<_, _>>()?;
+        for outcome in &outcomes {
+            match outcome {
+                Accepted::Queued => self.moves.count(None, State::Queued),
+                Accepted::Failed => self.moves.count(None, State::Failed),
+                _ => {}
+            }
+        }
+        Ok(outcomes)
     }
 }
 
@@ -91,6 +107,7 @@ fn accepted(word: &str) -> Result<Accepted, Error> {
         "known" => Accepted::Known,
         "conflict" => Accepted::Conflict,
         "gone" => Accepted::Gone,
+        "reset" => Accepted::Reset,
         other => return Err(Error::Refused(format!("accept_jobs answered {other}"))),
     })
 }
@@ -106,6 +123,7 @@ fn fields(job: &gammaq_job::NewJob) -> Vec<(&'static str, String)> {
     add("callback", job.callback.clone());
     add("meta", job.meta.clone());
     add("traceparent", job.traceparent.clone());
+    add("tracestate", job.tracestate.clone());
     add(
         "warnings",
         (!job.warnings.is_empty()).then(|| serde_json::json!(job.warnings).to_string()),

@@ -11,7 +11,7 @@ use crate::{Error, Queue, ms, value};
 
 /// What the script is sent; see its header.
 #[cfg(test)]
-pub(crate) const ARGV: &str = "events_cap ttl_ms worker want lease_ms on_ambiguous max_resubmits spread_ms looks submits not_after foreign...";
+pub(crate) const ARGV: &str = "events_cap ttl_ms worker want lease_ms on_ambiguous max_resubmits spread_ms looks submits not_after queue_id foreign...";
 
 /// The fields of the record that a claimed job carries, in the script's order.
 pub(crate) const FIELDS: [&str; 22] = [
@@ -82,6 +82,10 @@ pub struct Claim {
     pub due_count: u64,
     /// How late the oldest step was.
     pub oldest_late: Duration,
+    /// The queue lost its data since it was begun with, see [`Queue::begin_life`]: no submit was handed out.
+    pub reset: bool,
+    /// Jobs that were met for the first time and left alone: their records are of a newer version than this code.
+    pub newer: u64,
     /// The jobs.
     pub jobs: Vec<Claimed>,
 }
@@ -110,6 +114,8 @@ pub struct Claimed {
     pub request: String,
     /// Redis's time of the claim.
     pub claimed_at: u64,
+    /// How long ago its time was, for a look.
+    pub late: Duration,
     /// Where it stands.
     pub state: State,
     /// Whose key.
@@ -166,7 +172,7 @@ impl Queue {
     /// Takes jobs. Where the answer is lost, they come back by themselves when their lease ends.
     ///
     /// # Errors
-    /// By reaction; see [`Error`].
+    /// By reaction; see [`Error`]. [`Error::NewerSchema`] where the layout is newer by now: nothing was claimed.
     pub async fn claim_jobs(&self, request: &ClaimRequest<'_>) -> Result<Claim, Error> {
         let (word, most) = match request.on_ambiguous {
             OnAmbiguous::Park => ("park", 0),
@@ -181,14 +187,21 @@ impl Queue {
         call.arg(ms(request.spread))
             .arg(request.looks)
             .arg(request.submits)
-            .arg(request.not_after);
+            .arg(request.not_after)
+            .arg(self.mark());
         for account in request.foreign.iter().take(MAX_ITEMS) {
             call.arg(account);
         }
         let mut parts = value::list(self.invoke(&call).await?)?;
-        let (Some(jobs), [now, next_at, due_count, late]) = (parts.pop(), parts.as_slice()) else {
+        let (Some(jobs), [now, next_at, due_count, late, reset, newer, moves]) =
+            (parts.pop(), parts.as_slice())
+        else {
             return Err(Error::Refused("claim_jobs answered too little".to_owned()));
         };
+        if value::number(reset) == 2 {
+            return Err(self.newer_schema().await);
+        }
+        self.moves.told(&value::text(moves));
         let now = value::number(now);
         let next = value::text(next_at);
         Ok(Claim {
@@ -196,6 +209,8 @@ impl Queue {
             next_at: (!next.is_empty()).then(|| value::number(next_at)),
             due_count: value::number(due_count),
             oldest_late: Duration::from_millis(value::number(late)),
+            reset: value::number(reset) == 1,
+            newer: value::number(newer),
             jobs: value::list(jobs)?
                 .into_iter()
                 .map(|job| claimed(job, now))
@@ -206,7 +221,7 @@ impl Queue {
 
 fn claimed(job: Value, now: u64) -> Result<Claimed, Error> {
     let parts = value::texts(job)?;
-    let [id, fence, step, probe, request, fields @ ..] = parts.as_slice() else {
+    let [id, fence, step, probe, request, late_ms, fields @ ..] = parts.as_slice() else {
         return Err(Error::Refused(
             "claim_jobs answered a job without its fields".to_owned(),
         ));
@@ -231,6 +246,7 @@ fn claimed(job: Value, now: u64) -> Result<Claimed, Error> {
         probe: probe == "1",
         request: request.clone(),
         claimed_at: now,
+        late: Duration::from_millis(late_ms.parse().unwrap_or(0)),
         state: field("state").parse().unwrap_or(State::Queued),
         account: field("account").to_owned(),
         attempts: small("attempts"),

@@ -12,14 +12,17 @@ pub enum Error {
     /// `maxmemory` is reached, or its disk takes no more: nothing new is started.
     #[error("Redis is full: {0}")]
     Full(String),
+    /// Redis has it, but not yet where `redis.durability` wants it; it may get there, or be lost in a failover.
+    #[error("not stored safely yet: {0}")]
+    NotDurable(String),
     /// The user may not do this.
     #[error("Redis denies access: {0}")]
     Denied(String),
     /// The stream's consumer group is gone.
     #[error("the consumer group is missing")]
     NoGroup,
-    /// The connection's settings can't be right.
-    #[error("redis.url: {0}")]
+    /// A setting can't be right, or the server is not set up for it; the text names the setting.
+    #[error("{0}")]
     Settings(String),
     /// The layout in Redis is of a newer version than this code.
     #[error("the queue in Redis has schema version {found}; this gammaq knows versions up to {known}")]
@@ -39,7 +42,11 @@ impl Error {
     pub fn is_temporary(&self) -> bool {
         matches!(
             self,
-            Self::Unreachable(_) | Self::Unanswered(_) | Self::Full(_) | Self::Denied(_)
+            Self::Unreachable(_)
+                | Self::Unanswered(_)
+                | Self::Full(_)
+                | Self::NotDurable(_)
+                | Self::Denied(_)
         )
     }
 
@@ -58,12 +65,15 @@ impl Error {
                 | ServerErrorKind::MasterDown
                 | ServerErrorKind::ReadOnly
                 | ServerErrorKind::ClusterDown
-                | ServerErrorKind::TryAgain,
+                | ServerErrorKind::TryAgain
+                // A node of a cluster says so before it runs anything.
+                | ServerErrorKind::Moved
+                | ServerErrorKind::Ask,
             ) => Self::Unreachable(text),
             ErrorKind::Server(ServerErrorKind::NoPerm) | ErrorKind::AuthenticationFailed => {
                 Self::Denied(text)
             }
-            ErrorKind::InvalidClientConfig => Self::Settings(text),
+            ErrorKind::InvalidClientConfig => Self::Settings(error.detail().unwrap_or(&text).to_owned()),
             _ if has("OOM command not allowed") || code == Some("OOM") => Self::Full(text),
             // Its disk is full or its snapshot failed: it takes no writes until that is mended.
             _ if has("MISCONF") => Self::Full(text),
@@ -72,6 +82,8 @@ impl Error {
                 Self::Unreachable(text)
             }
             _ if code == Some("BUSY") || code == Some("NOREPLICAS") => Self::Unreachable(text),
+            // A read that waited was sent away: its stream or this server's role changed.
+            _ if code == Some("UNBLOCKED") => Self::Unreachable(text),
             _ if code == Some("NOGROUP") => Self::NoGroup,
             _ if code == Some("NOAUTH") || code == Some("WRONGPASS") => Self::Denied(text),
             _ if error.is_connection_refusal() => Self::Unreachable(text),
@@ -85,13 +97,18 @@ impl Error {
 
     /// Whether the connection itself is at fault, or leads to a server that can't be used.
     pub(crate) fn wants_new_connection(&self, cause: &redis::RedisError) -> bool {
+        use redis::{ErrorKind, ServerErrorKind};
         match self {
             Self::Unanswered(_) | Self::Denied(_) => !matches!(
                 cause.kind(),
                 redis::ErrorKind::Server(redis::ServerErrorKind::NoPerm)
             ),
-            // BUSY and NOREPLICAS pass by themselves; READONLY and LOADING may mean another server by now.
-            Self::Unreachable(text) => !text.contains("BUSY") && !text.contains("NOREPLICAS"),
+            // BUSY and NOREPLICAS pass by themselves, and so does ASK, while a cluster moves the queue's slot; READONLY,
+            // LOADING and MOVED may mean another server by now.
+            Self::Unreachable(text) => {
+                let waits = [ServerErrorKind::Ask, ServerErrorKind::TryAgain].map(ErrorKind::Server);
+                !waits.contains(&cause.kind()) && !text.contains("BUSY") && !text.contains("NOREPLICAS")
+            }
             _ => false,
         }
     }

@@ -45,11 +45,24 @@ impl Queue {
     /// # Errors
     /// By reaction; see [`Error`].
     pub async fn newest_events(&self, count: usize) -> Result<Vec<Event>, Error> {
+        self.events_back(None, None, count).await
+    }
+
+    /// The newest `count` events before the entry `before`, of those since `since_ms` (Unix milliseconds), oldest first.
+    ///
+    /// # Errors
+    /// By reaction; see [`Error`].
+    pub async fn events_back(
+        &self,
+        before: Option<&str>,
+        since_ms: Option<u64>,
+        count: usize,
+    ) -> Result<Vec<Event>, Error> {
         let mut command = redis::cmd("XREVRANGE");
         command
             .arg(self.keys.events())
-            .arg("+")
-            .arg("-")
+            .arg(before.map_or_else(|| "+".to_owned(), |id| format!("({id}")))
+            .arg(since_ms.map_or_else(|| "-".to_owned(), |ms| ms.to_string()))
             .arg("COUNT")
             .arg(count);
         let answer: Value = self
@@ -59,6 +72,29 @@ impl Queue {
         let mut events = events(value::list(answer)?)?;
         events.reverse();
         Ok(events)
+    }
+
+    /// The oldest event that is still kept.
+    ///
+    /// # Errors
+    /// By reaction; see [`Error`].
+    pub async fn oldest_event(&self) -> Result<Option<Event>, Error> {
+        Ok(self.events_from("-", 1).await?.pop())
+    }
+
+    /// Up to `count` events from `start` on, in the words of `XRANGE`, oldest first.
+    ///
+    /// # Errors
+    /// By reaction; see [`Error`].
+    pub async fn events_from(&self, start: &str, count: usize) -> Result<Vec<Event>, Error> {
+        let mut command = redis::cmd("XRANGE");
+        command.arg(self.keys.events()).arg(start).arg("+");
+        command.arg("COUNT").arg(count);
+        let answer: Value = self
+            .link
+            .run(async |mut c| command.query_async(&mut c).await)
+            .await?;
+        events(value::list(answer)?)
     }
 
     /// Up to `count` events after `entry_id`, waiting up to `block` for the first. Use a link for blocking.

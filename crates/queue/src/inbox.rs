@@ -204,7 +204,7 @@ impl Queue {
     }
 }
 
-fn read_entries(entries: Vec<Value>) -> Result<Vec<InboxEntry>, Error> {
+pub(crate) fn read_entries(entries: Vec<Value>) -> Result<Vec<InboxEntry>, Error> {
     let mut out = Vec::new();
     for entry in entries {
         // Redis 6.2 answers nil for an entry that was deleted meanwhile.

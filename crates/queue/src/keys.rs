@@ -50,6 +50,11 @@ impl Keys {
         self.at("accounts")
     }
 
+    /// Sorted set: the name of every account that a worker registered, all with the score 0.
+    pub fn account_names(&self) -> String {
+        self.at("account_names")
+    }
+
     /// Hash: what is known of an account.
     pub fn account(&self, name: &str) -> String {
         self.at(&format!("account:{name}"))
@@ -80,6 +85,11 @@ impl Keys {
         self.at("control")
     }
 
+    /// Hash: who paused the whole queue, and when; not there while it isn't paused.
+    pub fn paused(&self) -> String {
+        self.at("paused")
+    }
+
     /// Sorted set: worker → its last heartbeat.
     pub fn workers(&self) -> String {
         self.at("workers")
@@ -93,6 +103,11 @@ impl Keys {
     /// Hash: counters since the queue was made.
     pub fn stats(&self) -> String {
         self.at("stats")
+    }
+
+    /// Hash: what was spent on a day (`yyyy-mm-dd`): `credits:<account>` and `submits:<account>`.
+    pub fn spent(&self, date: &str) -> String {
+        self.at(&format!("spent:{date}"))
     }
 
     /// String: the version of the layout.
@@ -115,6 +130,7 @@ mod tests {
             keys.result("a"),
             keys.pending("x"),
             keys.accounts(),
+            keys.account_names(),
             keys.account("x"),
             keys.budget("x"),
             keys.due(),
@@ -122,13 +138,15 @@ mod tests {
             keys.index(State::Ambiguous),
             keys.events(),
             keys.control(),
+            keys.paused(),
             keys.workers(),
             keys.worker("w"),
             keys.stats(),
+            keys.spent("2026-01-31"),
             keys.schema(),
         ];
-        let expected = "inbox job:a result:a pending:x accounts account:x budget:x due timed_out ambiguous events \
-                        control workers worker:w stats schema";
+        let expected = "inbox job:a result:a pending:x accounts account_names account:x budget:x due timed_out ambiguous events \
+                        control paused workers worker:w stats spent:2026-01-31 schema";
         let expected: Vec<String> = expected
             .split_whitespace()
             .map(|k| format!("gammaq:{{main}}:{k}"))

@@ -2,33 +2,52 @@
 //!
 //! - [`keys`]: every key, with its type; nothing else makes one;
 //! - `lua/`: one file a script, and beside it here one typed wrapper: [`accept`], [`claim`], [`submit`],
-//!   [`settle`], [`lease`], [`sweep`];
+//!   [`settle`], [`lease`], [`sweep`], [`restore`];
+//! - [`operate`]: what operators do, by one script a command; [`control`]: the stream of such commands;
 //! - [`inbox`]: the stream that callers append to; [`events`]: the stream of what happened;
 //! - [`registry`]: the schema's version, accounts and workers; [`read`]: what callers and operators look at;
+//! - [`gauges`] and [`moves`]: the queue in numbers, and how often jobs were moved from here;
+//! - [`spending`]: what was spent day by day; [`key_news`]: what a worker's keys mean for
+//!   pauses; [`held`]: what holds an account back;
+//! - [`durable`]: writes that outlive a failover;
+//! - [`doctor`]: whether the server is fit, and records and indexes agree;
 //! - [`link`]: a connection that is replaced when it stops working.
 
 pub mod accept;
 pub mod claim;
+pub mod control;
+pub mod doctor;
+pub mod durable;
+pub mod ended;
 pub mod error;
 pub mod events;
+pub mod gauges;
+pub mod held;
 pub mod inbox;
+pub mod key_news;
 pub mod keys;
 pub mod lease;
 pub mod link;
+mod mark;
+pub mod moves;
+pub mod operate;
 pub mod read;
 pub mod registry;
+pub mod restore;
 mod script;
 pub mod settle;
+pub mod spending;
 pub mod submit;
 pub mod sweep;
 mod value;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+pub use durable::Durability;
 pub use error::Error;
 pub use keys::Keys;
-pub use link::{Link, LinkSettings};
+pub use link::{Link, LinkSettings, Mode};
 
 /// What holds for the whole queue, and goes with every script.
 #[derive(Debug, Clone, Copy)]
@@ -54,12 +73,22 @@ pub struct Queue {
     link: Arc<Link>,
     keys: Keys,
     policy: Policy,
+    mark: Arc<OnceLock<String>>,
+    durable: Option<Arc<durable::Durable>>,
+    moves: Arc<moves::Moves>,
 }
 
 impl Queue {
     /// The queue named by `keys` behind `link`.
     pub fn new(link: Arc<Link>, keys: Keys, policy: Policy) -> Self {
-        Self { link, keys, policy }
+        Self {
+            link,
+            keys,
+            policy,
+            mark: Arc::default(),
+            durable: None,
+            moves: Arc::default(),
+        }
     }
 
     /// The keys of this queue.
@@ -67,9 +96,19 @@ impl Queue {
         &self.keys
     }
 
+    /// What holds for all of it.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
     /// The connection.
     pub fn link(&self) -> &Arc<Link> {
         &self.link
+    }
+
+    /// What was moved through this queue and all that were made of it by [`Queue::on`] and [`Clone`].
+    pub fn moves(&self) -> &moves::Moves {
+        &self.moves
     }
 
     /// The same queue over a connection of its own, for reads that block.

@@ -15,6 +15,8 @@ pub struct Budget {
     pub limit: u32,
     /// The rolling window.
     pub window: Duration,
+    /// With fewer credits left than this the account begins nothing more.
+    pub credits_floor: Option<u64>,
 }
 
 /// A worker's heartbeat.
@@ -63,22 +65,34 @@ impl Queue {
         }
     }
 
+    /// The error of a script that found a newer layout: with the version, which may be another one again by now.
+    pub(crate) async fn newer_schema(&self) -> Error {
+        match self.check_schema().await {
+            Err(error) => error,
+            Ok(()) => {
+                Error::Unreachable("the version of the layout was changed, and changed back".to_owned())
+            }
+        }
+    }
+
     /// Writes the account's budget where it isn't there, and answers another one that stood there, if it did.
     ///
     /// # Errors
     /// By reaction; see [`Error`].
     pub async fn register_account(&self, name: &str, budget: Budget) -> Result<Option<Budget>, Error> {
+        self.name_account(name).await?;
         let key = self.keys.account(name);
         let mut read = redis::cmd("HMGET");
-        read.arg(&key).arg("limit").arg("window_ms");
-        let old: (Option<u32>, Option<u64>) = self
+        read.arg(&key).arg("limit").arg("window_ms").arg("credits_floor");
+        let old: (Option<u32>, Option<u64>, Option<u64>) = self
             .link
             .run(async |mut c| read.query_async(&mut c).await)
             .await?;
         let old = match old {
-            (Some(limit), Some(window)) => Some(Budget {
+            (Some(limit), Some(window), credits_floor) => Some(Budget {
                 limit,
                 window: Duration::from_millis(window),
+                credits_floor,
             }),
             _ => None,
         };
@@ -87,7 +101,11 @@ impl Queue {
         }
         let mut pipe = redis::pipe();
         let fields = pipe.cmd("HSET").arg(&key).arg("limit").arg(budget.limit);
-        fields.arg("window_ms").arg(ms(budget.window)).ignore();
+        fields.arg("window_ms").arg(ms(budget.window));
+        match budget.credits_floor {
+            Some(floor) => fields.arg("credits_floor").arg(floor).ignore(),
+            None => pipe.cmd("HDEL").arg(&key).arg("credits_floor").ignore(),
+        };
         // Another budget may let its jobs go earlier than was thought.
         pipe.cmd("ZADD")
             .arg(self.keys.accounts())
@@ -100,6 +118,20 @@ impl Queue {
             .run(async |mut c| pipe.query_async::<()>(&mut c).await)
             .await?;
         Ok(old)
+    }
+
+    /// Puts the name where people look for it. No job depends on that list, so one broken by hand stops nobody.
+    async fn name_account(&self, name: &str) -> Result<(), Error> {
+        let mut command = redis::cmd("ZADD");
+        command.arg(self.keys.account_names()).arg(0).arg(name);
+        let listed: Result<u64, Error> = self
+            .link
+            .run(async |mut c| command.query_async(&mut c).await)
+            .await;
+        match listed {
+            Ok(_) | Err(Error::Refused(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Says that a worker is alive, and forgets those that were not heard of for their time.

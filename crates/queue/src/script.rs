@@ -16,13 +16,28 @@ macro_rules! scripts {
 
 scripts! {
     ACCEPT_JOBS = "result" "accept_jobs" "accept_items";
-    CLAIM_JOBS = "result" "account" "claim_jobs" "claim_due" "claim_pending";
+    CLAIM_JOBS = "result" "account" "floor" "cancel" "claim_jobs" "claim_ends" "claim_due" "claim_pending";
     BEGIN_SUBMIT = "account" "begin_submit";
-    RECORD_GENERATION = "result" "account" "record_generation";
-    SETTLE_JOBS = "result" "account" "settle_jobs" "settle_items";
+    RECORD_GENERATION = "result" "account" "pauses" "spending" "cancel" "record_generation";
+    SETTLE_JOBS = "result" "account" "pauses" "floor" "spending" "cancel" "settle_jobs" "settle_items";
     RENEW_LEASES = "account" "renew_leases";
     RECOVER_CLAIMS = "account" "recover_claims";
+    RESTORE_SUBMIT = "result" "account" "spending" "restore_submit";
+    NOTE_KEY = "account" "pauses" "note_key";
     SWEEP_JOBS = "sweep_jobs";
+    MARK_QUEUE = "mark_queue";
+    LOOK_ACCOUNT = "account" "look_account";
+    LOOK_JOBS = "account" "look_jobs";
+    LOOK_QUEUE = "look_queue";
+    MEND_JOB = "result" "account" "mend_job";
+    CANCEL_JOB = "result" "account" "cancel" "operation" "operation_moves" "cancel_job";
+    RETRY_JOB = "result" "account" "operation" "operation_moves" "retry_job";
+    RESOLVE_JOB = "result" "account" "spending" "operation" "operation_moves" "resolve_job";
+    REPOLL_JOB = "account" "operation" "operation_moves" "repoll_job";
+    PAUSE_ACCOUNT = "account" "operation" "pause_account";
+    RESUME_ACCOUNT = "account" "floor" "operation" "resume_account";
+    PAUSE_QUEUE = "operation" "pause_queue";
+    REFUSE_COMMAND = "operation" "refuse_command";
 }
 
 /// The most items of one call.
@@ -67,8 +82,35 @@ mod tests {
             ),
             (include_str!("lua/settle_jobs.lua"), crate::settle::ARGV),
             (include_str!("lua/renew_leases.lua"), crate::lease::ARGV),
+            (include_str!("lua/note_key.lua"), crate::key_news::ARGV),
             (include_str!("lua/sweep_jobs.lua"), crate::sweep::ARGV),
+            (include_str!("lua/mark_queue.lua"), crate::mark::ARGV),
             (include_str!("lua/recover_claims.lua"), crate::lease::RECOVER_ARGV),
+            (
+                include_str!("lua/look_account.lua"),
+                crate::doctor::LOOK_ACCOUNT_ARGV,
+            ),
+            (include_str!("lua/look_jobs.lua"), crate::doctor::LOOK_ARGV),
+            (include_str!("lua/look_queue.lua"), crate::gauges::ARGV),
+            (include_str!("lua/mend_job.lua"), crate::doctor::MEND_ARGV),
+            (include_str!("lua/restore_submit.lua"), crate::restore::ARGV),
+            (include_str!("lua/cancel_job.lua"), crate::operate::JOB_ARGV),
+            (include_str!("lua/retry_job.lua"), crate::operate::JOB_ARGV),
+            (include_str!("lua/resolve_job.lua"), crate::operate::RESOLVE_ARGV),
+            (include_str!("lua/repoll_job.lua"), crate::operate::REPOLL_ARGV),
+            (
+                include_str!("lua/pause_account.lua"),
+                crate::operate::ACCOUNT_ARGV,
+            ),
+            (
+                include_str!("lua/resume_account.lua"),
+                crate::operate::ACCOUNT_ARGV,
+            ),
+            (include_str!("lua/pause_queue.lua"), crate::operate::QUEUE_ARGV),
+            (
+                include_str!("lua/refuse_command.lua"),
+                crate::operate::REFUSE_ARGV,
+            ),
         ];
         for (source, sent) in cases {
             assert_eq!(header(source), sent.split_whitespace().collect::<Vec<_>>());
@@ -77,6 +119,17 @@ mod tests {
                 "{sent}"
             );
         }
+    }
+
+    #[test]
+    fn scripts_know_the_version_that_is_written() {
+        let known = format!("\nlocal KNOWN = {}\n", gammaq_job::record::SCHEMA);
+        assert!(include_str!("lua/prelude.lua").contains(&known), "{known}");
+        let written = format!("'v', '{}',", gammaq_job::record::SCHEMA);
+        assert!(
+            include_str!("lua/accept_items.lua").contains(&written),
+            "{written}"
+        );
     }
 
     #[test]

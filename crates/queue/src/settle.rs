@@ -135,7 +135,7 @@ impl Queue {
                 .arg(chunk.len());
             chunk.iter().for_each(|item| add(&mut call, item));
             for word in value::texts(self.invoke(&call).await?)? {
-                outcomes.push(match word.as_str() {
+                outcomes.push(match self.moves.told(&word) {
                     "ok" => Settled::Done,
                     "stale" => Settled::Stale,
                     "missing" => Settled::Missing,

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use gammaq_job::State;
+
 use crate::script::{BEGIN_SUBMIT, RECORD_GENERATION};
 use crate::{Error, Queue, ms, value};
 
 /// What `begin_submit` is sent; see its header.
 #[cfg(test)]
-pub(crate) const BEGIN_ARGV: &str = "events_cap ttl_ms worker id fence not_after lease_ms base_url";
+pub(crate) const BEGIN_ARGV: &str = "events_cap ttl_ms worker id fence not_after lease_ms base_url queue_id";
 /// What `record_generation` is sent; see its header.
 #[cfg(test)]
 pub(crate) const RECORD_ARGV: &str =
@@ -18,6 +20,8 @@ pub(crate) const RECORD_ARGV: &str =
 pub enum Begun {
     /// The intent is written: send the POST.
     Yes,
+    /// The queue lost its data since it was begun with, see [`Queue::begin_life`].
+    Reset,
     /// The job is no longer this worker's.
     Stale,
     /// The script ran later than anyone waits for it.
@@ -68,7 +72,8 @@ impl Queue {
     /// Writes the intent. `not_after` is Redis's time, Unix milliseconds, after which nothing is begun.
     ///
     /// # Errors
-    /// [`Error::Full`] in a full Redis. After [`Error::Unanswered`] the intent may be written.
+    /// [`Error::Full`] in a full Redis. After [`Error::Unanswered`] the intent may be written, after
+    /// [`Error::NotDurable`] it is, and may be lost again. Send nothing then.
     pub async fn begin_submit(
         &self,
         worker: &str,
@@ -84,10 +89,19 @@ impl Queue {
             .arg(fence)
             .arg(not_after)
             .arg(ms(lease))
-            .arg(base_url);
-        let answer = value::texts(self.invoke(&call).await?)?;
+            .arg(base_url)
+            .arg(self.mark());
+        let began = |answer: &redis::Value| match answer {
+            redis::Value::Array(parts) => parts.first().map(value::text).as_deref() == Some("ok"),
+            _ => false,
+        };
+        let answer = value::texts(self.invoke_durably(&call, began).await?)?;
         Ok(match answer.first().map(String::as_str) {
-            Some("ok") => Begun::Yes,
+            Some("ok") => {
+                self.moves.count(Some(State::Queued), State::Submitting);
+                Begun::Yes
+            }
+            Some("reset") => Begun::Reset,
             Some("stale") => Begun::Stale,
             Some("late") => Begun::Late,
             Some("paused") => Begun::Paused,
@@ -116,8 +130,9 @@ impl Queue {
         for (name, value) in generation.fields {
             call.arg(*name).arg(value);
         }
-        let word = value::text(&self.invoke(&call).await?);
-        Ok(match word.as_str() {
+        // Each of its answers is a write, so that the proof is one of this generation.
+        let word = value::text(&self.invoke_durably(&call, |_| true).await?);
+        Ok(match self.moves.told(&word) {
             "ok" => Recorded::Generating,
             "known" => Recorded::Known,
             "recorded" => Recorded::Kept,

@@ -58,3 +58,41 @@ pub(crate) fn entries_of_one_stream(answer: Value) -> Result<Vec<Value>, Error> 
     };
     entries.map_or(Ok(Vec::new()), list)
 }
+
+/// A score: text with the older protocol, a number with the newer one; 0 where it is none.
+pub(crate) fn score(value: &Value) -> f64 {
+    match value {
+        Value::Double(number) => *number,
+        other => text(other).parse().unwrap_or(0.0),
+    }
+}
+
+/// Members with their scores: in turns with the older protocol, in pairs with the newer one.
+pub(crate) fn scored(answer: Value) -> Result<Vec<(String, f64)>, Error> {
+    let items = list(answer)?;
+    if items.iter().all(|item| matches!(item, Value::Array(_))) {
+        let pair = |item| {
+            let pair = list(item)?;
+            Ok(match pair.as_slice() {
+                [member, at] => Some((text(member), score(at))),
+                _ => None,
+            })
+        };
+        return items
+            .into_iter()
+            .filter_map(|item| pair(item).transpose())
+            .collect();
+    }
+    Ok(items
+        .chunks_exact(2)
+        .map(|pair| (text(&pair[0]), score(&pair[1])))
+        .collect())
+}
+
+/// A hash.
+pub(crate) fn map(answer: Value) -> Result<std::collections::BTreeMap<String, String>, Error> {
+    if let Value::Map(fields) = answer {
+        return Ok(fields.iter().map(|(name, it)| (text(name), text(it))).collect());
+    }
+    Ok(pairs(answer)?.into_iter().collect())
+}

@@ -52,8 +52,12 @@ struct Build {
 impl Build {
     fn of_this_workspace() -> Self {
         let test = env::current_exe().unwrap_or_default();
-        // A test is at <target>/<profile>/deps/<name>-<hash>.
-        let Some(output) = test.ancestors().nth(2) else {
+        // A test is at <target>/<profile>/deps/<name>-<hash>, a program at <target>/<profile>/<name>.
+        let directory = test.parent();
+        let output = directory
+            .filter(|it| !it.ends_with("deps"))
+            .or(directory.and_then(Path::parent));
+        let Some(output) = output else {
             panic!("{}: not a place where cargo puts a test", test.display());
         };
         let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use builder::ProcessBuilder;
+pub(crate) use builder::is_setting;
 use capture::{Captured, Stream};
 use guard::Guard;
 pub use rustix::process::Signal;

@@ -2,6 +2,7 @@
 
 mod builder;
 mod client;
+mod cluster;
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,6 +10,7 @@ use std::time::Duration;
 
 pub use builder::RedisBuilder;
 use builder::{Launch, Launched};
+pub use cluster::{Cluster, Move};
 use tempfile::TempDir;
 
 use crate::process::{Process, Signal};
@@ -54,6 +56,18 @@ impl Redis {
             .map(|password| format!(":{password}@"))
             .unwrap_or_default();
         format!("redis://{login}127.0.0.1:{}", self.launch.port)
+    }
+
+    /// `rediss://127.0.0.1:<port>` of a server with [`RedisBuilder::tls`].
+    ///
+    /// # Panics
+    ///
+    /// When it has none.
+    pub fn tls_url(&self) -> String {
+        match self.launch.tls_port {
+            Some(port) => format!("rediss://127.0.0.1:{port}"),
+            None => panic!("this Redis does not listen for TLS"),
+        }
     }
 
     /// `unix://<path of the socket>`, for a server without a password.
@@ -168,6 +182,17 @@ impl Redis {
     /// As [`Redis::cli`].
     pub async fn cli_raw(&self, args: &[&str], stdin: &[u8]) -> Vec<u8> {
         client::run(&self.launch, self.password.as_deref(), args, stdin).await
+    }
+
+    /// Waits until a replica has all that was written to this server so far.
+    ///
+    /// # Panics
+    ///
+    /// When none has it within 20 seconds, and as [`Redis::cli`].
+    pub async fn replicated(&self) {
+        // On one connection: WAIT speaks of what was written before the last command there, and of nothing without one.
+        let said = self.cli_raw(&[], b"PING\nWAIT 1 20000\n").await;
+        assert_eq!(said, b"PONG\n1\n", "{}", String::from_utf8_lossy(&said));
     }
 
     fn server(&self) -> Arc<Process> {

@@ -1,29 +1,38 @@
 //! What every part of a worker shares.
 
-use std::collections::HashMap;
-use std::sync::atomic::AtomicU64;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use gammaq_gamma::{Client, ClientSettings, Engine, Target, Url};
+use gammaq_gamma::Engine;
 use gammaq_job::Kind;
 use gammaq_queue::claim::{Claimed, OnAmbiguous};
 use gammaq_queue::settle::{SettlePolicy, Settlement, Verb};
 use gammaq_queue::{Keys, Link, LinkSettings, Policy, Queue};
-use secrecy::SecretString;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::Error;
+use crate::admin::{Look, Measures, Vitals};
 use crate::clock::RedisClock;
 use crate::disposition::Rules;
+use crate::halt::Halt;
 use crate::hold::Holds;
+use crate::journal::Journal;
+use crate::keyring::Keyring;
 use crate::outcome::Outcome;
+use crate::pulse::Pulses;
 use crate::schedule::Schedule;
-use crate::settings::{self, RedisSettings, Settings};
+use crate::settings::{self, RedisSettings, RedisUrl, Settings};
+use crate::surroundings::{Chance, Gamma, Spawner, Surroundings};
 
 /// How long no new submit is claimed after Redis said that it is full.
-const FULL_FOR: Duration = Duration::from_secs(5);
+pub(crate) const FULL_FOR: Duration = Duration::from_secs(3);
+/// The same after an intent could not be stored safely: a replica is often back in a moment.
+pub(crate) const NOT_DURABLE_FOR: Duration = Duration::from_secs(1);
 /// Accounts that this worker has no key for are tried again after this time, since their jobs may have gone.
 const FOREIGN_FOR: Duration = Duration::from_secs(60);
 
@@ -33,7 +42,7 @@ pub(crate) struct App {
     /// The queue.
     pub(crate) queue: Queue,
     /// The way to Gamma.
-    pub(crate) gamma: Client,
+    pub(crate) gamma: Arc<dyn Gamma>,
     /// This worker's id, new at each start.
     pub(crate) worker: String,
     /// What operators see of it.
@@ -48,61 +57,67 @@ pub(crate) struct App {
     pub(crate) rules: Rules,
     /// What goes with each settlement.
     pub(crate) settle_policy: SettlePolicy,
+    /// What jitter is drawn from.
+    pub(crate) chance: Chance,
     /// Redis's clock.
     pub(crate) clock: RedisClock,
     /// When to claim next.
     pub(crate) schedule: Schedule,
+    /// Whether the queue lost its data under this worker.
+    pub(crate) halt: Halt,
+    /// Whether its loops turn.
+    pub(crate) pulses: Pulses,
+    claims_fail: AtomicBool,
+    ended: Mutex<Option<gammaq_queue::Error>>,
+    /// The journal on disk, where there is one.
+    pub(crate) journal: Option<Journal>,
     /// What is in hand.
     pub(crate) holds: Arc<Holds>,
     /// Cancelled when the worker is to stop.
     pub(crate) stop: CancellationToken,
+    /// What is counted and measured.
+    pub(crate) measures: Measures,
+    /// Whether it lives and can work.
+    pub(crate) vitals: Vitals,
+    /// The last look at the queue for metrics.
+    pub(crate) look: Look,
     /// Workers alive, this one among them.
     pub(crate) live_workers: AtomicU64,
-    targets: HashMap<String, Target>,
-    keys: HashMap<String, SecretString>,
+    /// The accounts' keys.
+    pub(crate) keyring: Keyring,
+    spawner: Arc<dyn Spawner>,
     timeouts: (Duration, Duration),
-    foreign: Mutex<HashMap<String, Instant>>,
-    full_until: Mutex<Option<Instant>>,
+    foreign: Mutex<BTreeMap<String, Instant>>,
+    no_submits_until: Mutex<Option<Instant>>,
 }
 
 impl App {
-    /// Builds what can be built without Redis or Gamma.
+    /// Puts a worker together. Nothing is asked of Redis or Gamma yet.
     ///
     /// # Errors
     /// Where a part can't be built from the settings.
-    pub(crate) fn new(settings: &Settings, stop: CancellationToken) -> Result<Self, Error> {
-        let gamma = Client::new(&ClientSettings {
-            connect_timeout: settings.gamma.connect_timeout,
-            request_timeout: settings.gamma.request_timeout,
-            ..ClientSettings::default()
-        })?;
-        let mut targets = HashMap::new();
-        let mut keys = HashMap::new();
+    pub(crate) fn new(
+        settings: &Settings,
+        around: Surroundings,
+        stop: CancellationToken,
+    ) -> Result<Self, Error> {
+        let keyring = Keyring::new(settings.gamma.base_url.clone());
         for (name, account) in settings.accounts.iter() {
-            targets.insert(
-                name.to_string(),
-                Target::new(&settings.gamma.base_url, &account.api_key)?,
-            );
-            keys.insert(name.to_string(), account.api_key.clone());
+            keyring.put(name.as_str(), account.api_key.clone())?;
         }
         let poll = &settings.poll;
         let on_ambiguous = match settings.submit.on_ambiguous {
             settings::OnAmbiguous::Park => OnAmbiguous::Park,
             settings::OnAmbiguous::Resubmit { at_most } => OnAmbiguous::Resubmit(at_most.get()),
         };
-        let host = hostname();
-        let pid = std::process::id();
+        let journal = journal(settings, &around.worker, &around.queue)?;
+        let mut about = around.about;
+        about.push(("capacity", settings.worker.concurrency.to_string()));
         Ok(Self {
-            queue: queue(settings)?,
-            gamma,
-            worker: format!("{host}-{pid}-{:08x}", rand::random::<u32>()),
-            about: vec![
-                ("host", host),
-                ("pid", pid.to_string()),
-                ("version", env!("CARGO_PKG_VERSION").to_owned()),
-                ("started_at", unix_ms().to_string()),
-                ("capacity", settings.worker.concurrency.to_string()),
-            ],
+            queue: around.queue,
+            gamma: around.gamma,
+            worker: around.worker,
+            about,
             concurrency: settings.worker.concurrency.get(),
             lease: settings.worker.lease,
             request_timeout: settings.gamma.request_timeout,
@@ -122,47 +137,54 @@ impl App {
                 late_interval: poll.late_interval,
                 late_for: poll.late_for,
             },
+            chance: Chance::new(around.seed),
             clock: RedisClock::default(),
             schedule: Schedule::default(),
+            halt: Halt::default(),
+            pulses: Pulses::default(),
+            claims_fail: AtomicBool::new(false),
+            ended: Mutex::default(),
+            journal,
             holds: Arc::default(),
             stop,
+            measures: Measures::new(settings.admin.listen.is_some(), settings.worker.concurrency.get())?,
+            vitals: Vitals::new(settings.redis.connect_timeout + settings.redis.response_timeout),
+            look: Look::default(),
             live_workers: AtomicU64::new(1),
-            targets,
-            keys,
+            spawner: around.spawner,
+            keyring,
             timeouts: (poll.timeout, poll.agent_timeout),
             foreign: Mutex::default(),
-            full_until: Mutex::default(),
+            no_submits_until: Mutex::default(),
         })
+    }
+
+    /// Starts a task of this worker.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
+        self.spawner.spawn(Box::pin(work))
+    }
+
+    /// Starts a task of this worker whose end somebody may wait for; an error where it panicked. It goes on when
+    /// nobody waits any more.
+    pub(crate) fn spawn_for<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = T> + Send + 'static,
+    ) -> oneshot::Receiver<T> {
+        let (done, end) = oneshot::channel();
+        self.spawn(async move {
+            let _ = done.send(work.await);
+        });
+        end
     }
 
     /// Whether this worker has a key for the account.
     pub(crate) fn knows(&self, account: &str) -> bool {
-        self.targets.contains_key(account)
+        self.keyring.has(account)
     }
 
-    /// Where a job goes: with its account's key, and a look to where it was submitted.
-    ///
-    /// A record is no place to learn a host from that gets an API key: one that is neither the configured host nor
-    /// Gamma's own is not asked, and the configured one is.
-    pub(crate) fn target(&self, job: &Claimed) -> Option<Target> {
-        let current = self.targets.get(&job.account)?;
-        let configured = current.base_url();
-        if job.generation_id.is_empty() || job.base_url == configured.as_str().trim_end_matches('/') {
-            return Some(current.clone());
-        }
-        let former = job
-            .base_url
-            .parse::<Url>()
-            .ok()
-            .filter(|url| may_have_key(url, configured));
-        let former = former.and_then(|url| Target::new(&url, self.keys.get(&job.account)?).ok());
-        if former.is_none() {
-            tracing::warn!(
-                id = job.id,
-                "its base URL is not one that may be given a key: the configured one is asked"
-            );
-        }
-        former.or_else(|| Some(current.clone()))
+    /// The accounts that are this worker's.
+    pub(crate) fn accounts(&self) -> Vec<String> {
+        self.keyring.names()
     }
 
     /// From submit to deadline, where the caller didn't say.
@@ -183,7 +205,16 @@ impl App {
     pub(crate) fn foreign(&self) -> Vec<String> {
         let mut foreign = self.foreign.lock().unwrap_or_else(PoisonError::into_inner);
         foreign.retain(|_, since| since.elapsed() < FOREIGN_FOR);
-        foreign.keys().cloned().collect()
+        let mut names: Vec<String> = foreign.keys().cloned().collect();
+        drop(foreign);
+        names.extend(self.keyring.missing());
+        names
+    }
+
+    /// A key for the account came: its jobs are this worker's from now on.
+    pub(crate) fn forget_foreign(&self, account: &str) {
+        let mut foreign = self.foreign.lock().unwrap_or_else(PoisonError::into_inner);
+        foreign.remove(account);
     }
 
     /// Leaves an account's jobs to other workers for a while; answers whether that is new.
@@ -200,17 +231,48 @@ impl App {
         foreign.insert(account.to_owned(), Instant::now()).is_none()
     }
 
-    /// Notes that Redis is full: nothing new is begun for a while.
-    pub(crate) fn redis_full(&self) {
-        *self.full_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + FULL_FOR);
+    /// Notes whether the last claim failed.
+    pub(crate) fn note_claim(&self, failed: bool) {
+        self.claims_fail.store(failed, Ordering::Relaxed);
     }
 
-    /// Whether Redis was full lately.
-    pub(crate) fn redis_is_full(&self) -> bool {
-        self.full_until
+    /// Whether Redis takes no claims at present.
+    pub(crate) fn claims_fail(&self) -> bool {
+        self.claims_fail.load(Ordering::Relaxed)
+    }
+
+    /// Stops the worker, which can't go on: what is in hand is brought to its end, nothing more is begun.
+    pub(crate) fn end(&self, error: gammaq_queue::Error) {
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        if ended.is_none() {
+            tracing::error!(%error, "the worker stops: only a newer one knows how to go on");
+            *ended = Some(error);
+        }
+        self.stop.cancel();
+    }
+
+    /// Why it was stopped from within, if it was.
+    pub(crate) fn take_end(&self) -> Option<gammaq_queue::Error> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Begins nothing new for a while, since Redis could not take an intent.
+    pub(crate) fn pause_submits(&self, time: Duration) {
+        *self
+            .no_submits_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + time);
+    }
+
+    /// Whether nothing new is begun: Redis could take no intent lately, or lost the queue, or the journal takes none.
+    pub(crate) fn starts_nothing(&self) -> bool {
+        let paused = self
+            .no_submits_until
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .is_some_and(|until| Instant::now() < until)
+            .is_some_and(|until| Instant::now() < until);
+        let unwritten = self.journal.as_ref().is_some_and(|journal| !journal.works());
+        paused || unwritten || self.halt.is_halted()
     }
 
     /// One line for each step's end; steps that only look again are quieter.
@@ -258,15 +320,6 @@ impl App {
     }
 }
 
-/// Whether a base URL out of a record may be given an account's key.
-fn may_have_key(url: &Url, configured: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let gammas = url.scheme() == "https" && (host == "gamma.app" || host.ends_with(".gamma.app"));
-    gammas
-        || (url.host_str() == configured.host_str()
-            && (url.scheme() == configured.scheme() || url.scheme() == "https"))
-}
-
 /// Which of Gamma's endpoints a kind of job uses.
 pub(crate) fn engine(kind: Kind) -> Engine {
     match kind {
@@ -286,15 +339,23 @@ pub fn queue(settings: &Settings) -> Result<Queue, Error> {
         events_cap: settings.results.events_cap.get(),
         results_ttl: settings.results.ttl,
     };
-    Ok(Queue::new(Arc::new(link(&settings.redis)?), keys, policy))
+    let link = Arc::new(link(&settings.redis, &keys)?);
+    Ok(Queue::new(link, keys, policy).durable(settings.redis.durability))
 }
 
-fn link(redis: &RedisSettings) -> Result<Link, Error> {
-    let url = redis
-        .urls
-        .first()
-        .map(|url| url.expose().to_owned())
-        .unwrap_or_default();
+fn journal(settings: &Settings, worker: &str, queue: &Queue) -> Result<Option<Journal>, Error> {
+    let Some(path) = &settings.submit.journal else {
+        return Ok(None);
+    };
+    let opened = Journal::open(path, worker, queue.keys().base(), settings.results.ttl);
+    opened.map(Some).map_err(|error| Error::File {
+        path: path.clone(),
+        error,
+    })
+}
+
+fn link(redis: &RedisSettings, keys: &Keys) -> Result<Link, Error> {
+    let urls: Vec<&str> = redis.urls.iter().map(RedisUrl::expose).collect();
     let tls_ca = match &redis.tls_ca_file {
         None => None,
         Some(path) => Some(std::fs::read(path).map_err(|error| Error::File {
@@ -302,32 +363,11 @@ fn link(redis: &RedisSettings) -> Result<Link, Error> {
             error,
         })?),
     };
-    Ok(Link::new(LinkSettings {
-        url,
+    let link = LinkSettings {
+        url: urls.join(","),
         tls_ca,
         connect_timeout: redis.connect_timeout,
         response_timeout: redis.response_timeout,
-    })?)
-}
-
-fn hostname() -> String {
-    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
-    let name: String = name
-        .trim()
-        .chars()
-        .filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-'))
-        .take(32)
-        .collect();
-    if name.is_empty() {
-        "worker".to_owned()
-    } else {
-        name
-    }
-}
-
-/// This machine's clock, for people only: no score in Redis comes from it.
-fn unix_ms() -> u128 {
-    std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .map_or(0, |time| time.as_millis())
+    };
+    Ok(Link::to_queue(link, &redis.mode, keys)?)
 }

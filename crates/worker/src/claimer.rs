@@ -1,11 +1,13 @@
 //! Claims jobs: takes permits first, then as many jobs from Redis, and sleeps until there is something to do.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use gammaq_crash::at;
 use gammaq_queue::Error;
-use gammaq_queue::claim::{Claim, ClaimRequest};
+use gammaq_queue::claim::{Claim, ClaimRequest, Step};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::Instant;
 
@@ -58,13 +60,16 @@ pub(crate) async fn run(app: Arc<App>, claimed: mpsc::Sender<Arc<Hold>>, settle:
     };
     let mut failures = 0_u32;
     let mut lost: Option<LostClaim> = None;
+    let mut connects = app.queue.link().connects();
     loop {
+        app.pulses.claimer.beat();
         let permit = tokio::select! {
             biased;
             () = app.stop.cancelled() => {
                 if let Some(claim) = &lost {
                     recover(&app, claim).await;
                 }
+                app.pulses.claimer.rest();
                 return;
             }
             permit = next_permit(&app, &permits) => permit,
@@ -79,6 +84,16 @@ pub(crate) async fn run(app: Arc<App>, claimed: mpsc::Sender<Arc<Hold>>, settle:
         }
         // Before the question: what is planned while the answer is under way must not be forgotten.
         app.schedule.put_off_to(Instant::now() + IDLE);
+        let reconnected = app.queue.link().connects() != connects;
+        connects = app.queue.link().connects();
+        if reconnected && lost.is_none() {
+            // Perhaps to another server, which may know of claims and not of what gave them back.
+            let now = app.clock.estimate();
+            lost = Some(LostClaim {
+                since: now.saturating_sub(u64::try_from(app.lease.as_millis()).unwrap_or(0)),
+                until: now,
+            });
+        }
         if let Some(claim) = &lost
             && recover(&app, claim).await
         {
@@ -86,7 +101,9 @@ pub(crate) async fn run(app: Arc<App>, claimed: mpsc::Sender<Arc<Hold>>, settle:
         }
         let asked_at = app.clock.estimate();
         let not_after = asked_at + app.patience_ms();
-        match claim(&app, taken.len(), pace.looks, not_after).await {
+        let answer = claim(&app, taken.len(), pace.looks, not_after).await;
+        app.note_claim(answer.is_err());
+        match answer {
             Ok(claim) => {
                 if failures > 0 {
                     tracing::info!(failures, "claiming again");
@@ -100,6 +117,7 @@ pub(crate) async fn run(app: Arc<App>, claimed: mpsc::Sender<Arc<Hold>>, settle:
                 plan(&app, &claim, slower);
                 hand_on(&app, claim, taken, &claimed, &settle).await;
             }
+            Err(error @ Error::NewerSchema { .. }) => app.end(error),
             Err(error) => {
                 failures = failures.saturating_add(1);
                 pace.looks = FIRST_LOOKS;
@@ -123,7 +141,11 @@ pub(crate) async fn run(app: Arc<App>, claimed: mpsc::Sender<Arc<Hold>>, settle:
 
 async fn next_permit(app: &App, permits: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
     app.schedule.wait().await;
-    Arc::clone(permits).acquire_owned().await.ok()
+    // All of them may be in use for as long as steps take.
+    app.pulses.claimer.rest();
+    let permit = Arc::clone(permits).acquire_owned().await.ok();
+    app.pulses.claimer.beat();
+    permit
 }
 
 async fn claim(app: &App, want: usize, looks: usize, not_after: u64) -> Result<Claim, Error> {
@@ -135,29 +157,59 @@ async fn claim(app: &App, want: usize, looks: usize, not_after: u64) -> Result<C
         on_ambiguous: app.rules.on_ambiguous,
         spread: app.settle_policy.spread,
         looks,
-        submits: if app.redis_is_full() { 0 } else { want },
+        submits: if app.starts_nothing() { 0 } else { want },
         not_after,
         foreign: &foreign,
     };
-    let claim = app.queue.claim_jobs(&request).await?;
+    let asked = Instant::now();
+    let claim = at("claim", app.queue.claim_jobs(&request)).await?;
+    app.measures.claim.record(asked.elapsed());
+    app.vitals.asked();
+    for job in claim.jobs.iter().filter(|job| job.step == Step::Look) {
+        app.measures.poll_lateness.record(job.late);
+    }
     app.clock.heard(claim.now);
+    if claim.reset {
+        app.halt.halt();
+    }
+    if claim.newer > 0 {
+        tracing::warn!(
+            jobs = claim.newer,
+            "left to newer workers: their records are of a version that this worker does not know"
+        );
+    }
     Ok(claim)
 }
 
-/// Claims whose answers were lost: made at `since` or later, and none of them later than `until` (Redis's time).
+/// Claims whose answers were lost, or whose end was: made at `since` or later, and none of them later than `until` (Redis's time).
 #[derive(Debug, Clone, Copy)]
 struct LostClaim {
     since: u64,
     until: u64,
 }
 
+impl LostClaim {
+    /// When the leases of such claims end, as far as a question that is asked at `asked_at` may speak of them; `None`
+    /// where it would be too early.
+    ///
+    /// The question may reach Redis long after its answer was given up, when this worker has claimed again and works on
+    /// what it got. So it names nothing that was claimed once it was asked: what such claims take then is found by the
+    /// next one.
+    fn ends(&self, asked_at: u64, lease: Duration) -> Option<RangeInclusive<u64>> {
+        let lease = u64::try_from(lease.as_millis()).unwrap_or(0);
+        let until = self.until.min(asked_at.saturating_sub(1));
+        (self.since <= until).then(|| self.since + lease..=until + lease)
+    }
+}
+
 /// Gives back what such claims took; `true` when nothing more can come of them. This task alone claims, so what is
 /// this worker's and not in its hands is nobody's.
 async fn recover(app: &App, lost: &LostClaim) -> bool {
-    let lease = u64::try_from(app.lease.as_millis()).unwrap_or(0);
-    let over = app.clock.estimate() > lost.until;
-    // A clock that was set back could end a lease later than reckoned; a lease is far longer than that.
-    let ends = lost.since + lease..=lost.until + lease + lease / 2;
+    let asked_at = app.clock.estimate();
+    let over = asked_at > lost.until;
+    let Some(ends) = lost.ends(asked_at, app.lease) else {
+        return false;
+    };
     match app
         .queue
         .recover_claims(&app.worker, ends, &app.holds.list())
@@ -165,7 +217,7 @@ async fn recover(app: &App, lost: &LostClaim) -> bool {
     {
         Ok((0, more)) => over && !more,
         Ok((jobs, _)) => {
-            tracing::warn!(jobs, "given back: the answer to their claim was lost");
+            tracing::warn!(jobs, "given back: claimed by this worker, and in nobody's hands");
             false
         }
         Err(error) => {
@@ -192,7 +244,16 @@ async fn hand_on(
     for (job, permit) in claim.jobs.into_iter().zip(permits) {
         let foreign = !app.knows(&job.account);
         let account = job.account.clone();
-        let hold = app.holds.take(job, permit);
+        let (id, fence) = (job.id.clone(), job.fence);
+        let Some(hold) = app.holds.take(job, permit) else {
+            // What is in hand has the same fence, and ends this hold too; else the lease ends by itself.
+            tracing::warn!(
+                id,
+                fence,
+                "claimed, but still in hand: Redis forgot the claim before it"
+            );
+            continue;
+        };
         if app.stop.is_cancelled() {
             settle.hand_back(hold);
         } else if foreign {
@@ -203,9 +264,33 @@ async fn hand_on(
                 );
             }
             settle.hand_back(hold);
-        } else if let Err(refused) = claimed.send(hold).await {
+        } else if let Err(refused) = at("hand_on", claimed.send(hold)).await {
             // The worker stops.
             settle.hand_back(refused.0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_about_lost_claims_names_nothing_that_is_claimed_after_it() {
+        let lost = LostClaim {
+            since: 1_000,
+            until: 3_000,
+        };
+        let lease = Duration::from_secs(60);
+        for (asked_at, ends) in [
+            (900, None),
+            (1_000, None),
+            (1_001, Some(61_000..=61_000)),
+            (2_000, Some(61_000..=61_999)),
+            (3_001, Some(61_000..=63_000)),
+            (99_000, Some(61_000..=63_000)),
+        ] {
+            assert_eq!(lost.ends(asked_at, lease), ends, "asked at {asked_at}");
         }
     }
 }

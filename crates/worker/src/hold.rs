@@ -1,6 +1,6 @@
 //! What a worker holds: a job, the permit for it, and the lease that the renewer keeps up.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -11,11 +11,11 @@ use tokio_util::sync::CancellationToken;
 /// Every lease of this worker, for the renewer.
 #[derive(Debug, Default)]
 pub(crate) struct Holds {
-    held: Mutex<HashMap<String, (u64, CancellationToken)>>,
+    held: Mutex<BTreeMap<String, (u64, CancellationToken)>>,
 }
 
 impl Holds {
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<String, (u64, CancellationToken)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, (u64, CancellationToken)>> {
         self.held
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -37,7 +37,7 @@ impl Holds {
     /// Tells whoever works on these jobs that they are no longer this worker's. `fences` are the ones that were
     /// asked about: a job that was claimed anew meanwhile is left alone.
     pub(crate) fn lost(&self, ids: &[String], fences: &[(String, u64)]) {
-        let asked: HashMap<&str, u64> = fences.iter().map(|(id, fence)| (id.as_str(), *fence)).collect();
+        let asked: BTreeMap<&str, u64> = fences.iter().map(|(id, fence)| (id.as_str(), *fence)).collect();
         let held = self.lock();
         for id in ids {
             if let Some((fence, token)) = held.get(id)
@@ -48,21 +48,29 @@ impl Holds {
         }
     }
 
-    /// Takes a claimed job into the worker's hands.
-    pub(crate) fn take(self: &Arc<Self>, job: Claimed, permit: OwnedSemaphorePermit) -> Arc<Hold> {
+    /// Takes a claimed job into the worker's hands; `None` where it is there already under this fence or a later one.
+    ///
+    /// A fence comes a second time when a failover lost the claim that had it first. What was begun under it may have
+    /// sent a POST, or be about to hand the job back: a second step under the same fence could not be told from it.
+    pub(crate) fn take(self: &Arc<Self>, job: Claimed, permit: OwnedSemaphorePermit) -> Option<Arc<Hold>> {
         let lost = CancellationToken::new();
-        let former = self.lock().insert(job.id.clone(), (job.fence, lost.clone()));
+        let mut held = self.lock();
+        if held.get(&job.id).is_some_and(|(fence, _)| *fence >= job.fence) {
+            return None;
+        }
+        let former = held.insert(job.id.clone(), (job.fence, lost.clone()));
+        drop(held);
         // This worker's own earlier hold, whose lease ended: whoever still works on it may stop.
         if let Some((_, former)) = former {
             former.cancel();
         }
-        Arc::new(Hold {
+        Some(Arc::new(Hold {
             job,
             lost,
             begun: AtomicBool::new(false),
             holds: Arc::clone(self),
             _permit: permit,
-        })
+        }))
     }
 }
 
@@ -100,5 +108,61 @@ impl Drop for Hold {
         {
             held.remove(&self.job.id);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gammaq_job::{Kind, State};
+    use gammaq_queue::claim::Step;
+    use tokio::sync::Semaphore;
+
+    use super::*;
+
+    fn claimed(fence: u64) -> Claimed {
+        Claimed {
+            id: "a".into(),
+            fence,
+            step: Step::Submit,
+            probe: false,
+            request: "{}".into(),
+            claimed_at: 0,
+            late: std::time::Duration::ZERO,
+            state: State::Queued,
+            account: "default".into(),
+            attempts: 0,
+            kind: Kind::Generation,
+            exports: vec![],
+            generation_id: String::new(),
+            base_url: String::new(),
+            polls: 0,
+            poll_failures: 0,
+            deadline: 0,
+            created_at: 0,
+            traceparent: String::new(),
+            late_until: 0,
+            resubmits: 0,
+            timeout: None,
+            submit_failures: 0,
+            warnings: vec![],
+            slot: "a#0".into(),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_fence_that_comes_again_starts_no_second_step() {
+        let (holds, permits) = (Arc::<Holds>::default(), Arc::new(Semaphore::new(9)));
+        let permit = || Arc::clone(&permits).try_acquire_owned().unwrap();
+        let first = holds.take(claimed(5), permit()).unwrap();
+        // A failover lost the claim, and the one after it has the same number, or a lower one.
+        assert!(holds.take(claimed(5), permit()).is_none());
+        assert!(holds.take(claimed(4), permit()).is_none());
+        assert_eq!((permits.available_permits(), holds.count()), (8, 1));
+        assert!(!first.lost.is_cancelled());
+        // A later claim is one that knows of the first: its lease ended.
+        let second = holds.take(claimed(6), permit()).unwrap();
+        assert!(first.lost.is_cancelled() && !second.lost.is_cancelled());
+        drop(first);
+        assert_eq!(holds.list(), [("a".to_owned(), 6)]);
     }
 }

@@ -4,8 +4,12 @@
 //! - [`run()`]: a worker's life. Its claimer takes jobs from the queue and hands them, through a backend for apalis,
 //!   to the steps (`steps/`, one file a step); each ends in an outcome, `disposition.rs` says what the queue does
 //!   next, and the settler writes it. Beside that run the roles (`roles/`, one file a role);
+//! - `admin/`: health and metrics, served over HTTP;
+//! - [`surroundings`]: what a worker gets from outside, real or simulated;
+//! - [`traces`]: the spans of jobs for OpenTelemetry, with the feature `otel`;
 //! - [`telemetry`] and [`signals`]: what a process needs around it.
 
+mod admin;
 mod app;
 mod backend;
 mod claimer;
@@ -13,8 +17,12 @@ mod clock;
 mod disposition;
 mod error;
 mod findings;
+mod halt;
 mod hold;
+pub mod journal;
+mod keyring;
 mod outcome;
+mod pulse;
 mod roles;
 mod run;
 mod schedule;
@@ -22,9 +30,11 @@ pub mod settings;
 mod settler;
 pub mod signals;
 mod steps;
+pub mod surroundings;
 pub mod telemetry;
+pub mod traces;
 
 pub use app::queue;
 pub use error::Error;
-pub use run::run;
+pub use run::{run, run_in};
 pub use tokio_util::sync::CancellationToken;

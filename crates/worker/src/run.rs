@@ -11,7 +11,7 @@ use apalis_core::worker::builder::WorkerBuilder;
 use apalis_core::worker::ext::parallelize::ParallelizeExt;
 use gammaq_queue::Queue;
 use gammaq_queue::claim::Step;
-use gammaq_queue::registry::Budget;
+use gammaq_queue::key_news::KeyNews;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -23,10 +23,12 @@ use crate::app::App;
 use crate::backend::QueueBackend;
 use crate::hold::Hold;
 use crate::outcome::Outcome;
-use crate::roles::{heartbeat, intake, renewer, sweeper};
+use crate::roles::{accounts, control, heartbeat, intake, reminder, renewer, service_manager, sweeper};
 use crate::settings::Settings;
 use crate::settler::{self, SettleLayer};
-use crate::{Error, claimer, steps};
+use crate::surroundings::{ServiceManager, Surroundings};
+use crate::traces::Exporting;
+use crate::{Error, admin, claimer, steps};
 
 /// What remains of the grace, at least, for settling and signing off.
 const LAST_MOMENTS: Duration = Duration::from_millis(500);
@@ -36,11 +38,25 @@ const LAST_MOMENTS: Duration = Duration::from_millis(500);
 /// # Errors
 /// Where it can't start, or ended by itself.
 pub async fn run(settings: &Settings, stop: CancellationToken) -> Result<(), Error> {
+    let around = Surroundings::real(settings)?;
+    let traces = Exporting::start();
+    let work = run_in(around, settings, stop.clone());
+    traces.during(&stop, settings.worker.shutdown_grace, work).await
+}
+
+/// Runs a worker as [`run`] does, in surroundings of the caller's choice.
+///
+/// # Errors
+/// Where it can't start, or ended by itself.
+pub async fn run_in(around: Surroundings, settings: &Settings, stop: CancellationToken) -> Result<(), Error> {
     for warning in &settings.warnings {
         tracing::warn!(warning, "settings");
     }
-    let app = Arc::new(App::new(settings, stop.clone())?);
-    if !start(&app, settings).await? {
+    let manager = around.service_manager;
+    let app = Arc::new(App::new(settings, around, stop.clone())?);
+    // Before anything is asked of Redis: whoever watches the start sees that it waits.
+    let _admin = admin::start(&app, &settings.admin).await;
+    if !start(&app, settings, manager).await? {
         return Ok(());
     }
     tracing::info!(
@@ -50,24 +66,38 @@ pub async fn run(settings: &Settings, stop: CancellationToken) -> Result<(), Err
         concurrency = app.concurrency,
         "the worker is ready"
     );
+    app.vitals.began();
     let (to_settle, settlements) = mpsc::unbounded_channel();
     let settle = SettleLayer::new(Arc::clone(&app), to_settle);
     let (claimed, jobs) = mpsc::channel(app.concurrency);
     let parts = Parts {
+        app: Arc::clone(&app),
         stop: stop.clone(),
         failed: Arc::default(),
     };
     let settling = parts.spawn("settler", settler::run(Arc::clone(&app), settlements));
-    let reader = blocking(&app.queue)?;
+    let reader = blocking(&app.queue);
     let intake = parts.spawn("intake", intake::run(Arc::clone(&app), reader));
     let claiming = parts.spawn("claimer", claimer::run(Arc::clone(&app), claimed, settle.clone()));
-    let roles = [
+    let mut roles = vec![
         parts.spawn("renewer", renewer::run(Arc::clone(&app))),
         parts.spawn("heartbeat", heartbeat::run(Arc::clone(&app))),
         parts.spawn("sweeper", sweeper::run(Arc::clone(&app))),
+        parts.spawn("control", control::run(Arc::clone(&app))),
     ];
+    if let Some(watched) = accounts::Watched::new(settings) {
+        roles.push(parts.spawn("accounts", accounts::run(Arc::clone(&app), watched)));
+    }
+    if app.journal.is_some() {
+        roles.push(parts.spawn("reminder", reminder::run(Arc::clone(&app))));
+    }
+    if let Some(manager) = manager {
+        let redis = settings.redis.connect_timeout + settings.redis.response_timeout;
+        let role = service_manager::run(Arc::clone(&app), manager, redis, settings.worker.shutdown_grace);
+        roles.push(parts.spawn("service manager", role));
+    }
 
-    let stopped_at = tokio::spawn({
+    let stopped_at = app.spawn_for({
         let stop = stop.clone();
         async move {
             stop.cancelled().await;
@@ -95,6 +125,9 @@ pub async fn run(settings: &Settings, stop: CancellationToken) -> Result<(), Err
         );
     }
     roles.iter().for_each(JoinHandle::abort);
+    if let Some(error) = app.take_end() {
+        return Err(error.into());
+    }
     if let Some(part) = parts.failed() {
         return Err(Error::Ended(format!("its {part} ended")));
     }
@@ -111,16 +144,16 @@ pub async fn run(settings: &Settings, stop: CancellationToken) -> Result<(), Err
 /// The tasks of a worker. One that ends before the worker is to stop takes the worker with it: a worker that takes
 /// nothing in, or settles nothing, only looks alive.
 struct Parts {
+    app: Arc<App>,
     stop: CancellationToken,
     failed: Arc<Mutex<Option<&'static str>>>,
 }
 
 impl Parts {
     fn spawn(&self, name: &'static str, part: impl Future<Output = ()> + Send + 'static) -> JoinHandle<()> {
-        let (stop, failed) = (self.stop.clone(), Arc::clone(&self.failed));
-        let part = tokio::spawn(part);
-        let end = AbortOnDropHandle::new(part);
-        tokio::spawn(async move {
+        let (app, stop, failed) = (Arc::clone(&self.app), self.stop.clone(), Arc::clone(&self.failed));
+        let end = AbortOnDropHandle::new(self.app.spawn(part));
+        self.app.spawn(async move {
             let ended = end.await;
             if !stop.is_cancelled() {
                 tracing::error!(
@@ -132,6 +165,7 @@ impl Parts {
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)
                     .get_or_insert(name);
+                app.vitals.ended(name);
                 stop.cancel();
             }
         })
@@ -143,14 +177,18 @@ impl Parts {
 }
 
 /// Waits for Redis, checks the schema, makes the inbox, writes the accounts. `false` where the worker is to stop.
-async fn start(app: &App, settings: &Settings) -> Result<bool, Error> {
+async fn start(app: &App, settings: &Settings, manager: Option<ServiceManager>) -> Result<bool, Error> {
     let mut wait = Duration::from_millis(100);
     loop {
         match prepare(app, settings).await {
             Ok(()) => return Ok(true),
             Err(error) if error.is_temporary() => {
                 tracing::warn!(%error, "waiting for Redis");
+                if let Some(manager) = manager {
+                    manager.waits_for_redis().await;
+                }
                 tokio::select! {
+                    biased;
                     () = app.stop.cancelled() => return Ok(false),
                     () = tokio::time::sleep(wait) => {}
                 }
@@ -162,14 +200,12 @@ async fn start(app: &App, settings: &Settings) -> Result<bool, Error> {
 }
 
 async fn prepare(app: &App, settings: &Settings) -> Result<(), gammaq_queue::Error> {
+    app.queue.check_durability().await?;
     app.queue.check_schema().await?;
     app.clock.heard(app.queue.time().await?);
     app.queue.create_inbox().await?;
     for (name, account) in settings.accounts.iter() {
-        let budget = Budget {
-            limit: account.limit.get(),
-            window: account.window,
-        };
+        let budget = account.budget();
         let registered = app.queue.register_account(name.as_str(), budget).await;
         if let Err(error @ gammaq_queue::Error::Full(_)) = registered {
             // What is under way can go on; the account keeps the budget that stands there.
@@ -178,22 +214,27 @@ async fn prepare(app: &App, settings: &Settings) -> Result<(), gammaq_queue::Err
         }
         if let Some(old) = registered? {
             tracing::warn!(
-                account = %name, limit = budget.limit, window = ?budget.window, old_limit = old.limit,
-                old_window = ?old.window, "this worker's budget of the account replaces another one in Redis"
+                account = %name, limit = budget.limit, window = ?budget.window, floor = ?budget.credits_floor,
+                old_limit = old.limit, old_window = ?old.window, old_floor = ?old.credits_floor, "this worker's budget of the account replaces another one in Redis"
             );
         }
+        app.queue
+            .note_key(&app.worker, name.as_str(), KeyNews::Held)
+            .await?;
     }
-    Ok(())
+    // Last: from here on another life of the queue is refused, and until here nothing was done in this one.
+    app.queue.begin_life(app.chance.number()).await
 }
 
 /// The same queue over a connection of its own: a read that blocks would hold up everything else.
-fn blocking(queue: &Queue) -> Result<Queue, Error> {
-    Ok(queue.on(Arc::new(queue.link().for_blocking(intake::BLOCK)?)))
+fn blocking(queue: &Queue) -> Queue {
+    queue.on(Arc::new(queue.link().for_blocking(intake::BLOCK)))
 }
 
 /// Hands jobs to the steps until the worker is to stop, and lets those that run end.
 async fn work(app: &Arc<App>, settings: &Settings, backend: QueueBackend) -> Result<(), Error> {
     let data = Arc::clone(app);
+    let tasks = Arc::clone(app);
     let name = app.worker.clone();
     // apalis asks for a new backend only where it restarts a worker, which it is never told to do.
     let backend = Mutex::new(Some(backend));
@@ -208,7 +249,10 @@ async fn work(app: &Arc<App>, settings: &Settings, backend: QueueBackend) -> Res
             WorkerBuilder::new(name.as_str())
                 .backend(backend)
                 .data(Arc::clone(&data))
-                .parallelize(tokio::spawn)
+                .parallelize({
+                    let tasks = Arc::clone(&tasks);
+                    move |step| tasks.spawn_for(step)
+                })
                 .layer(
                     TraceLayer::new()
                         .make_span_with(span)

@@ -55,6 +55,7 @@ impl Schedule {
                 return;
             }
             tokio::select! {
+                biased;
                 () = sleep_until(next) => {}
                 () = self.nearer.notified() => {}
             }

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use apalis_core::error::BoxDynError;
 use apalis_core::task::Task;
+use gammaq_crash::at;
 use gammaq_queue::settle::{Settled, Settlement, Verb};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -18,6 +19,8 @@ use crate::app::App;
 use crate::disposition::dispose;
 use crate::hold::Hold;
 use crate::outcome::Outcome;
+use crate::pulse::Pulse;
+use crate::traces;
 
 /// The most settlements of one call.
 const BATCH: usize = 256;
@@ -49,7 +52,7 @@ impl SettleLayer {
     }
 
     fn send(&self, hold: Arc<Hold>, outcome: &Outcome, done: Option<oneshot::Sender<()>>) {
-        if let Some(settlement) = dispose(&hold.job, outcome, &self.app.rules, rand::random()) {
+        if let Some(settlement) = dispose(&hold.job, outcome, &self.app.rules, self.app.chance.fraction()) {
             self.app.log(&hold.job, outcome, &settlement);
             // Fails only when the settler is gone, at the very end; the lease then ends by itself.
             let _ = self.settler.send(ToSettle {
@@ -97,7 +100,7 @@ where
         let layer = self.layer.clone();
         let step = self.inner.call(task);
         Box::pin(async move {
-            let outcome = match step.await {
+            let outcome = match at("settle_step", step).await {
                 Ok(outcome) => outcome,
                 Err(error) => {
                     let error: BoxDynError = error.into();
@@ -108,7 +111,7 @@ where
             let (done, settled) = oneshot::channel();
             layer.send(hold, &outcome, Some(done));
             // An error means that there was nothing to settle.
-            let _ = settled.await;
+            let _ = at("settled", settled).await;
             Ok(())
         })
     }
@@ -117,29 +120,35 @@ where
 /// Brings settlements to Redis until every sender is gone.
 pub(crate) async fn run(app: Arc<App>, mut incoming: mpsc::UnboundedReceiver<ToSettle>) {
     let mut batch = Vec::with_capacity(BATCH);
-    while incoming.recv_many(&mut batch, BATCH).await > 0 {
-        if let Some(refused) = settle(&app, std::mem::take(&mut batch)).await {
+    let pulse = &app.pulses.settler;
+    while at("settle_receive", incoming.recv_many(&mut batch, BATCH)).await > 0 {
+        let settled = settle(&app, std::mem::take(&mut batch), pulse);
+        if let Some(refused) = at("settle_batch", settled).await {
             // One of them can't be written: each goes on by itself, so that it holds up no other.
             for item in refused {
-                tokio::spawn(settle_alone(Arc::clone(&app), item));
+                app.spawn(settle_alone(Arc::clone(&app), item));
             }
         }
+        pulse.rest();
     }
 }
 
 /// Tries until Redis has them; answers those that it refuses.
-async fn settle(app: &App, mut batch: Vec<ToSettle>) -> Option<Vec<ToSettle>> {
+async fn settle(app: &App, mut batch: Vec<ToSettle>, pulse: &Pulse) -> Option<Vec<ToSettle>> {
     let mut wait = Duration::from_millis(20);
     let mut tried_before = false;
     loop {
+        pulse.beat();
         let items: Vec<Settlement> = batch.iter().map(|item| item.settlement.clone()).collect();
-        match app
-            .queue
-            .settle_jobs(&app.worker, &app.settle_policy, &items)
-            .await
-        {
+        let asked = Instant::now();
+        let settled = app.queue.settle_jobs(&app.worker, &app.settle_policy, &items);
+        match at("settle_jobs", settled).await {
             Ok(outcomes) => {
+                app.measures.settle.record(asked.elapsed());
                 for (item, outcome) in batch.drain(..).zip(outcomes) {
+                    if outcome == Settled::Done {
+                        traces::settled(app, &item.hold.job, &item.settlement, asked.elapsed());
+                    }
                     finish(app, item, outcome, tried_before);
                 }
                 return None;
@@ -147,7 +156,7 @@ async fn settle(app: &App, mut batch: Vec<ToSettle>) -> Option<Vec<ToSettle>> {
             Err(error) if error.is_temporary() => {
                 tracing::warn!(%error, jobs = batch.len(), "settling waits for Redis");
                 tried_before = true;
-                tokio::time::sleep(wait).await;
+                at("settle_wait", tokio::time::sleep(wait)).await;
                 wait = (wait * 2).min(Duration::from_secs(1));
             }
             Err(error) => {
@@ -162,20 +171,37 @@ async fn settle(app: &App, mut batch: Vec<ToSettle>) -> Option<Vec<ToSettle>> {
 async fn settle_alone(app: Arc<App>, item: ToSettle) {
     let first = Instant::now();
     let mut left = vec![item];
-    while let Some(refused) = settle(&app, left).await {
+    // Not the settler's, which goes on meanwhile.
+    let pulse = Pulse::default();
+    while let Some(refused) = at("settle_again", settle(&app, left, &pulse)).await {
         if first.elapsed() > app.lease {
             let ids: Vec<&str> = refused.iter().map(|item| item.hold.job.id.as_str()).collect();
             tracing::error!(?ids, "could not be settled; the lease will end by itself");
             return;
         }
         left = refused;
-        tokio::time::sleep(Duration::from_secs(1)).await;
+        at("settle_again_wait", tokio::time::sleep(Duration::from_secs(1))).await;
+    }
+}
+
+/// Counts what `settle_jobs` adds to `stats.credits_deducted`: the credits of jobs that it ended.
+fn deducted(app: &App, item: &ToSettle) {
+    if !matches!(item.settlement.verb, Verb::Complete | Verb::Fail) {
+        return;
+    }
+    let said = item
+        .settlement
+        .fields
+        .iter()
+        .rfind(|(name, _)| *name == "credits_deducted");
+    if let Some(credits) = said.and_then(|(_, credits)| credits.parse().ok()) {
+        app.measures.deducted(&item.hold.job.account, credits);
     }
 }
 
 fn finish(app: &App, item: ToSettle, outcome: Settled, tried_before: bool) {
     match outcome {
-        Settled::Done => {}
+        Settled::Done => deducted(app, &item),
         // The first try may have been done although its answer was lost.
         Settled::Stale if tried_before => {
             tracing::debug!(id = item.hold.job.id, "settled before, or no longer ours")

@@ -16,7 +16,7 @@ use crate::output::{state, time};
 /// Which events.
 #[derive(Debug, Args)]
 pub(crate) struct EventsArgs {
-    /// Go on with what happens from now on, until interrupted.
+    /// Go on with what happens from now on, until interrupted, also over a restart of Redis.
     #[arg(long, short)]
     follow: bool,
     /// Begin here: a length of time ago (10m), a time (Unix milliseconds, RFC 3339), or the id of an event, which is
@@ -24,14 +24,16 @@ pub(crate) struct EventsArgs {
     #[arg(long, value_name = "WHEN")]
     since: Option<String>,
     /// Without --since: begin with the newest of them.
-    #[arg(long, default_value_t = 50, value_name = "COUNT", conflicts_with = "since")]
-    limit: usize,
+    #[arg(long, default_value_t = 50, value_name = "COUNT", conflicts_with = "since", value_parser = clap::value_parser!(u32).range(0..=100_000))]
+    limit: u32,
     /// Only those of this job.
     #[arg(long, value_name = "ID")]
     id: Option<JobId>,
 }
 
 const PER_READ: usize = 1_000;
+/// The most events that the newest of one job are looked for in.
+const MOST_LOOKED_AT: usize = 20_000;
 const BLOCK: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(500);
 /// Before every other event.
@@ -41,49 +43,100 @@ pub(crate) async fn run(context: &Context, args: &EventsArgs) -> anyhow::Result<
     let producer = context.connect().await?;
     let queue = producer.queue();
     let now = queue.time().await?;
-    let mut at = match &args.since {
-        Some(since) => start(since, now)?,
+    let at = match &args.since {
+        Some(since) => all_after(context, queue, start(since, now)?, args, now).await?,
         None => {
-            let newest = queue.newest_events(args.limit).await?;
-            let last = newest.last().map(|event| event.entry_id.clone());
-            print(context, &newest, args, now)?;
-            match last {
-                Some(last) => last,
-                // None were asked for, or there are none yet.
-                None => queue.last_event().await?,
+            // Where following begins is noted first: what comes meanwhile is told then.
+            let last = queue.last_event().await?;
+            for event in newest(queue, &last, args).await? {
+                print(context, &event, now)?;
             }
+            last
         }
     };
-    if args.since.is_some() {
-        loop {
-            let events = queue
-                .events_after(&at, PER_READ, Duration::from_millis(1))
-                .await?;
-            print(context, &events, args, now)?;
-            match events.last() {
-                Some(last) => at = last.entry_id.clone(),
-                None => break,
-            }
-        }
-    }
     if args.follow {
         follow(context, queue, at, args).await?;
     }
     Ok(Code::Done)
 }
 
+fn is_wanted(event: &Event, args: &EventsArgs) -> bool {
+    args.id.as_ref().is_none_or(|id| event.id == id.as_str())
+}
+
+/// Prints all that happened after an event, and answers the last one.
+async fn all_after(
+    context: &Context,
+    queue: &Queue,
+    mut at: String,
+    args: &EventsArgs,
+    now: u64,
+) -> anyhow::Result<String> {
+    loop {
+        let events = queue.events_from(&format!("({at}"), PER_READ).await?;
+        for event in events.iter().filter(|it| is_wanted(it, args)) {
+            print(context, event, now)?;
+        }
+        match events.last() {
+            Some(last) => at.clone_from(&last.entry_id),
+            None => return Ok(at),
+        }
+    }
+}
+
+/// The newest up to `last`, oldest first, looked for backwards through a bounded part of the stream.
+async fn newest(queue: &Queue, last: &str, args: &EventsArgs) -> anyhow::Result<Vec<Event>> {
+    let limit = usize::try_from(args.limit)?;
+    let mut found: Vec<Event> = Vec::new();
+    let mut before: Option<String> = None;
+    let mut looked_at = 0;
+    while found.len() < limit {
+        let events = queue.events_back(before.as_deref(), None, PER_READ).await?;
+        let (read, oldest) = (events.len(), events.first().map(|it| it.entry_id.clone()));
+        looked_at += read;
+        let wanted = |it: &Event| is_wanted(it, args) && place(&it.entry_id) <= place(last);
+        found.extend(events.into_iter().rev().filter(wanted));
+        if read < PER_READ {
+            break;
+        }
+        if args.id.is_some() && looked_at >= MOST_LOOKED_AT {
+            note(&format!(
+                "stopped looking after {looked_at} events; --since goes through all that are kept"
+            ));
+            break;
+        }
+        before = oldest;
+    }
+    found.truncate(limit);
+    found.reverse();
+    Ok(found)
+}
+
+/// An id of the stream as its two numbers, which is how they are ordered.
+fn place(entry_id: &str) -> (u64, u64) {
+    let (ms, number) = entry_id.split_once('-').unwrap_or((entry_id, "0"));
+    (ms.parse().unwrap_or(0), number.parse().unwrap_or(0))
+}
+
+/// Each event once, in order: where reading stands is the last event that was printed, whatever happens to Redis.
 async fn follow(context: &Context, queue: &Queue, mut at: String, args: &EventsArgs) -> anyhow::Result<()> {
-    let queue = queue.on(Arc::new(queue.link().for_blocking(BLOCK)?));
+    let queue = queue.on(Arc::new(queue.link().for_blocking(BLOCK)));
     let mut away = false;
     loop {
-        match queue.events_after(&at, PER_READ, BLOCK).await {
-            Ok(events) => {
+        match read(&queue, &at, away).await {
+            Ok((events, gap)) => {
                 if std::mem::take(&mut away) {
                     note("Redis is back");
                 }
+                if gap {
+                    note("events may be missing here: those after the last one told are not kept any more");
+                }
                 if let Some(last) = events.last() {
-                    at = last.entry_id.clone();
-                    print(context, &events, args, queue.time().await.unwrap_or(last.at))?;
+                    at.clone_from(&last.entry_id);
+                    let now = queue.time().await.unwrap_or(last.at);
+                    for event in events.iter().filter(|it| is_wanted(it, args)) {
+                        print(context, event, now)?;
+                    }
                 }
             }
             Err(error) if error.is_temporary() => {
@@ -97,6 +150,19 @@ async fn follow(context: &Context, queue: &Queue, mut at: String, args: &EventsA
     }
 }
 
+/// The next events, and whether some between may be lost: only after a while without Redis is that looked at.
+async fn read(queue: &Queue, at: &str, was_away: bool) -> Result<(Vec<Event>, bool), gammaq_queue::Error> {
+    if !was_away {
+        return Ok((queue.events_after(at, PER_READ, BLOCK).await?, false));
+    }
+    let oldest = queue.oldest_event().await?;
+    let gap = at != START && oldest.is_none_or(|it| place(&it.entry_id) > place(at));
+    Ok((
+        queue.events_after(at, PER_READ, Duration::from_millis(1)).await?,
+        gap,
+    ))
+}
+
 /// The id of a stream's entry after which to begin.
 fn start(since: &str, now: u64) -> Result<String, Usage> {
     let is_number = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());
@@ -106,36 +172,25 @@ fn start(since: &str, now: u64) -> Result<String, Usage> {
     {
         return Ok(since.to_owned());
     }
-    let ago = humantime::parse_duration(since)
-        .ok()
-        .and_then(|span| u64::try_from(span.as_millis()).ok());
-    let time = match ago {
-        Some(ms) if !is_number(since) => now.saturating_sub(ms),
-        _ => time::parse(since, now)
-            .map_err(|what| Usage(format!("--since: {what}, and 10m for ten minutes ago")))?,
-    };
+    let time = time::since(since, now).map_err(|what| Usage(format!("--since: {what}")))?;
     // The last entry that there can be before that millisecond.
     Ok(time
         .checked_sub(1)
         .map_or_else(|| START.to_owned(), |ms| format!("{ms}-{}", u64::MAX)))
 }
 
-fn print(context: &Context, events: &[Event], args: &EventsArgs, now: u64) -> anyhow::Result<()> {
-    let wanted = |event: &&Event| args.id.as_ref().is_none_or(|id| event.id == id.as_str());
-    for event in events.iter().filter(wanted) {
-        if context.json {
-            context.json_line(event)?;
-        } else {
-            context.line(text(event, now, true))?;
-        }
+fn print(context: &Context, event: &Event, now: u64) -> anyhow::Result<()> {
+    if context.json {
+        context.json_line(event)
+    } else {
+        Ok(context.line(text(event, now))?)
     }
-    Ok(())
 }
 
-/// An event in one line, with its job where `with_job`.
-pub(super) fn text(event: &Event, now: u64, with_job: bool) -> String {
+/// An event in one line.
+fn text(event: &Event, now: u64) -> String {
     let mut out = time::both(now, event.at);
-    if with_job && !event.id.is_empty() {
+    if !event.id.is_empty() {
         out += &format!("  {}", event.id);
     }
     match (event.from.as_str(), event.state.as_str()) {
@@ -166,5 +221,10 @@ mod tests {
         assert_eq!(start("1699999400000-3", now).unwrap(), "1699999400000-3");
         assert_eq!(start("0", now).unwrap(), "0-0");
         assert!(start("soon", now).is_err());
+    }
+
+    #[test]
+    fn entries_are_ordered_by_their_numbers() {
+        assert!(place("9-1") < place("10-0") && place("10-9") < place("10-10"));
     }
 }

@@ -1,162 +1,104 @@
 //! `gammaq show`: the whole story of one job.
 
+pub(super) mod timeline;
+pub(super) mod words;
+
 use clap::Args;
-use gammaq_job::json::cut;
-use gammaq_producer::{JobId, JobResult, Record};
+use gammaq_producer::{JobId, JobResult};
 use gammaq_queue::Queue;
-use gammaq_queue::events::Event;
-use serde_json::{Value, json};
+use gammaq_queue::read::story::Story;
+use serde_json::Value;
 
 use crate::context::{Context, note};
 use crate::exit::{Code, NoSuchJob};
-use crate::output::{result, state, time};
+use crate::output::{result, state};
 
 /// Which job.
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
     /// The job.
     id: JobId,
-    /// The whole request too, not only how it begins.
+    /// The text of its request too.
     #[arg(long)]
     request: bool,
 }
 
-/// Every event that Redis keeps, or nearly: the stream is trimmed to about so many.
-const EVENTS: usize = 20_000;
-
 pub(crate) async fn run(context: &Context, args: &ShowArgs) -> anyhow::Result<Code> {
     let producer = context.connect().await?;
     let queue = producer.queue();
-    let Some(record) = producer.status(&args.id).await? else {
-        let inbox = queue.inbox_len().await?;
-        if inbox > 0 {
-            note(&format!(
-                "{inbox} entries in the inbox are not taken in yet; it may be one of them"
-            ));
-        }
-        return Err(NoSuchJob(args.id.to_string()).into());
+    let Some(story) = queue.story(args.id.as_str(), args.request).await? else {
+        return Err(missing(context, queue, &args.id).await?);
     };
-    let now = queue.time().await?;
-    let result_text = queue.result_text(args.id.as_str()).await?;
-    let events = events_of(queue, &args.id).await?;
+    let timeline = story.steps();
     if context.json {
-        let result: Value = result_text
-            .as_deref()
-            .map(serde_json::from_str)
-            .transpose()?
-            .unwrap_or_default();
-        context.json_line(
-            &json!({ "id": args.id, "now": now, "record": record, "result": result, "events": events }),
-        )?;
+        let mut value = serde_json::to_value(&story)?;
+        value["id"] = args.id.as_str().into();
+        // A result broken by hand is shown as it is.
+        let result = story.result.as_deref();
+        let as_text = |text: &str| serde_json::from_str(text).unwrap_or(Value::String(text.to_owned()));
+        value["result"] = result.map(as_text).unwrap_or_default();
+        value["steps"] = serde_json::to_value(&timeline)?;
+        context.json_line(&value)?;
         return Ok(Code::Done);
     }
-    for line in story(&record, now) {
+    context.line(format!(
+        "{}  {}",
+        args.id,
+        state(story.record.get("state").unwrap_or("without a readable record"))
+    ))?;
+    for line in words::about(&story) {
         context.line(line)?;
     }
-    if args.request
-        && let Some(request) = record.get("request")
-    {
-        context.line(format!("\nrequest\n  {request}"))?;
+    context.line("\nsteps")?;
+    for step in &timeline {
+        context.line(format!("  {}", timeline::text(step, story.now, state)))?;
     }
-    if let Some(text) = &result_text {
-        match serde_json::from_str::<JobResult>(text) {
-            Ok(result) => context.line(format!(
-                "\nresult\n  {}",
-                result::text(&result).replace('\n', "\n  ")
-            ))?,
-            Err(error) => note(&format!("its result can't be read: {error}")),
-        }
-    }
-    context.line("\nevents")?;
-    if events.is_empty() {
-        context.line("  none is kept any more")?;
-    }
-    for event in &events {
-        context.line(format!("  {}", super::events::text(event, now, false)))?;
-    }
+    tell_rest(context, &story, args)?;
+    super::accounts::context_broken(&story.broken);
     Ok(Code::Done)
 }
 
-async fn events_of(queue: &Queue, id: &JobId) -> anyhow::Result<Vec<Event>> {
-    let mut events = queue.newest_events(EVENTS).await?;
-    events.retain(|event| event.id == id.as_str());
-    Ok(events)
-}
-
-/// The record in the order in which it came about.
-fn story(record: &Record, now: u64) -> Vec<String> {
-    let text = |name: &str| record.get(name).unwrap_or_default();
-    let mut out = vec![format!("{}  {}", text("id"), state(text("state")))];
-    let mut line = |name: &str, value: String| out.push(format!("  {name:<13} {value}"));
-    let mut about = format!(
-        "{} for account {}, priority {}",
-        text("kind"),
-        text("account"),
-        text("priority")
-    );
-    if let Some(formats) = record.get("exports") {
-        about += &format!(", files: {formats}");
+fn tell_rest(context: &Context, story: &Story, args: &ShowArgs) -> anyhow::Result<()> {
+    if story.events_gone {
+        context.line("  events of its beginning are gone: the stream keeps the newest of all jobs; these times are the record's")?;
     }
-    line("job", about);
-    if let Some(request) = record.get("request") {
-        line("request", begins(request));
+    if let Some(until) = &story.events_until {
+        let id = &args.id;
+        context.line(format!(
+            "  there may be more: `gammaq events --id {id} --since {until}` goes on"
+        ))?;
     }
-    let times = [
-        ("created_at", "created"),
-        ("run_at", "not before"),
-        ("intent_at", "sent"),
-        ("submitted_at", "accepted"),
-        ("deadline", "deadline"),
-        ("next_at", "next step"),
-        ("late_until", "looked at till"),
-        ("finished_at", "ended"),
-    ];
-    for (field, name) in times {
-        let done = record.number("finished_at").is_some();
-        // What is over has no deadline and nothing next that anybody needs to know.
-        if let Some(time) = record
-            .number(field)
-            .filter(|_| !(done && matches!(field, "deadline")))
-        {
-            line(name, time::both(now, time));
-        }
-    }
-    let fields = [
-        ("generation_id", "generation"),
-        ("gamma_id", "gamma"),
-        ("extra_generation_id", "paid twice"),
-        ("attempts", "submits"),
-        ("polls", "looks"),
-        ("poll_failures", "failed looks"),
-        ("worker", "held by"),
-        ("conflicts", "conflicts"),
-        ("last_error", "last trouble"),
-        ("traceparent", "trace"),
-        ("callback", "callback"),
-    ];
-    for (field, name) in fields {
-        if let Some(value) = record.get(field).filter(|it| *it != "0") {
-            line(name, cut(value, 400));
-        }
-    }
-    out
-}
-
-/// How a request begins: its text, cut, and what else it says.
-fn begins(request: &str) -> String {
-    let Ok(Value::Object(fields)) = serde_json::from_str(request) else {
-        return cut(request, 100);
-    };
-    let text = ["inputText", "prompt"]
-        .iter()
-        .find_map(|name| fields.get(*name)?.as_str())
-        .unwrap_or_default();
-    let mut out = format!("\"{}\"", cut(text, 80));
-    for (name, value) in fields
-        .iter()
-        .filter(|(name, _)| !matches!(name.as_str(), "inputText" | "prompt"))
+    if args.request
+        && let Some(request) = story.record.get("request")
     {
-        out += &format!(" {name}={}", cut(&value.to_string(), 40));
+        context.line(format!("\nrequest\n  {request}"))?;
     }
-    cut(&out, 400)
+    let Some(text) = &story.result else { return Ok(()) };
+    match serde_json::from_str::<JobResult>(text) {
+        Ok(result) => context.line(format!(
+            "\nresult\n  {}",
+            result::text(&result, state).replace('\n', "\n  ")
+        ))?,
+        Err(error) => note(&format!("its result can't be read: {error}")),
+    }
+    Ok(())
+}
+
+async fn missing(context: &Context, queue: &Queue, id: &JobId) -> anyhow::Result<anyhow::Error> {
+    match queue.inbox_len().await {
+        Ok(inbox) if inbox > 0 => note(&format!(
+            "{inbox} entries in the inbox are not taken in yet; it may be one of them"
+        )),
+        // It is only a remark.
+        _ => {}
+    }
+    // A caller's user may not look.
+    if queue.is_made().await.is_ok_and(|made| !made) {
+        context.note_unmade(queue).await?;
+    }
+    Ok(NoSuchJob {
+        id: id.to_string(),
+        queue: context.queue_name(queue),
+    }
+    .into())
 }

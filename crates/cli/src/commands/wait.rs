@@ -10,7 +10,7 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::context::{Context, is_watched, note};
 use crate::exit::{self, Code};
-use crate::output::result;
+use crate::output::{result, state};
 
 /// Which jobs, and for how long.
 #[derive(Debug, Args)]
@@ -106,7 +106,7 @@ fn tell(context: &Context, result: &JobResult, json: &serde_json::Value) -> anyh
     if context.json {
         context.json_line(json)?;
     } else {
-        context.line(result::text(result))?;
+        context.line(result::text(result, state))?;
     }
     Ok(result::code_of(result))
 }

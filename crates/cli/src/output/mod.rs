@@ -1,5 +1,6 @@
 //! Answers for people: tables, colours, times.
 
+pub(crate) mod bar;
 pub(crate) mod result;
 pub(crate) mod table;
 pub(crate) mod time;
@@ -23,6 +24,9 @@ pub(crate) fn style_of(state: State) -> Style {
 pub(crate) fn styled(text: impl std::fmt::Display, style: Style) -> String {
     format!("{style}{text}{style:#}")
 }
+
+/// How a state's word is shown: [`state`] in lines that are printed, `str::to_owned` where colours come otherwise.
+pub(crate) type Paint = fn(&str) -> String;
 
 /// A state in its colour; a word that is none stays as it is.
 pub(crate) fn state(word: &str) -> String {

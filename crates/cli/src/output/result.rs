@@ -5,7 +5,7 @@ use std::fmt::Write;
 use gammaq_producer::{ErrorKind, JobResult, State};
 
 use crate::exit::Code;
-use crate::output::{state, time};
+use crate::output::{Paint, time};
 
 /// The exit code of a job's end.
 pub(crate) fn code_of(result: &JobResult) -> Code {
@@ -17,8 +17,8 @@ pub(crate) fn code_of(result: &JobResult) -> Code {
 }
 
 /// A result in a few lines: the state, what there is, what it cost, what went wrong and what to do about it.
-pub(crate) fn text(result: &JobResult) -> String {
-    let mut out = format!("{}  {}", result.id, state(result.state.as_str()));
+pub(crate) fn text(result: &JobResult, paint: Paint) -> String {
+    let mut out = format!("{}  {}", result.id, paint(result.state.as_str()));
     if let (Some(submitted), Some(finished)) = (result.submitted_at, result.finished_at) {
         let _ = write!(out, " after {}", time::span(finished.saturating_sub(submitted)));
     }
@@ -82,19 +82,20 @@ fn next(kind: ErrorKind, id: &str) -> String {
             "correct the request and enqueue it under another id".to_owned()
         }
         ErrorKind::UnknownAccount => {
-            "give a worker the account's API key, then enqueue it under another id".to_owned()
+            format!("give a worker the account's API key, then `gammaq retry {id}`")
         }
         ErrorKind::GenerationFailed | ErrorKind::GaveUp | ErrorKind::Cancelled => {
-            "to try again, enqueue it under another id; that is a new generation, and paid for again"
-                .to_owned()
+            format!("`gammaq retry {id}` submits it once more; that is a new generation, and paid for again")
         }
         ErrorKind::TimedOut => {
             format!(
-                "it was paid for and is still looked at for a while: `gammaq show {id}` tells when it comes late"
+                "it was paid for and is still looked at for a while; after that `gammaq repoll {id}` looks again, with a new deadline"
             )
         }
         ErrorKind::Ambiguous => {
-            "Gamma may have made it: look for it in the workspace before anyone submits it again".to_owned()
+            format!(
+                "Gamma may have made it: look for it in the workspace, then `gammaq resolve {id}` with --generation, --resubmit or --fail"
+            )
         }
     }
 }

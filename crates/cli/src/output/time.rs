@@ -1,48 +1,8 @@
 //! Times for people, and from them. All are Unix milliseconds by Redis's clock.
 
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::UNIX_EPOCH;
 
-/// `12 s ago`, `in 3 min`, `now`.
-pub(crate) fn relative(now: u64, time: u64) -> String {
-    match now.abs_diff(time) {
-        0..1000 => "now".to_owned(),
-        ms if time < now => format!("{} ago", span(ms)),
-        ms => format!("in {}", span(ms)),
-    }
-}
-
-/// A length of time, in the one or two largest units: `850 ms`, `12 s`, `3 min 20 s`, `2 h 5 min`, `4 d 1 h`.
-pub(crate) fn span(ms: u64) -> String {
-    let two = |large: u64, name: &str, small: u64, small_name: &str| match small {
-        0 => format!("{large} {name}"),
-        _ => format!("{large} {name} {small} {small_name}"),
-    };
-    match ms / 1000 {
-        0 => format!("{ms} ms"),
-        s @ 1..60 => format!("{s} s"),
-        s @ 60..3600 => two(s / 60, "min", s % 60, "s"),
-        s @ 3600..86_400 => two(s / 3600, "h", s % 3600 / 60, "min"),
-        s => two(s / 86_400, "d", s % 86_400 / 3600, "h"),
-    }
-}
-
-/// `2026-11-23 20:06:37Z`.
-pub(crate) fn absolute(time: u64) -> String {
-    let time = UNIX_EPOCH.checked_add(Duration::from_millis(time));
-    // Years of five digits can't be shown; nobody meant them.
-    let shown = time.filter(|it| *it < UNIX_EPOCH + Duration::from_secs(253_402_300_800));
-    match shown {
-        Some(time) => humantime::format_rfc3339_seconds(time)
-            .to_string()
-            .replace('T', " "),
-        None => "far in the future".to_owned(),
-    }
-}
-
-/// Both: `2026-11-23 20:06:37Z (12 s ago)`.
-pub(crate) fn both(now: u64, time: u64) -> String {
-    format!("{} ({})", absolute(time), relative(now, time))
-}
+pub(crate) use gammaq_job::moment::{absolute, both, relative, span};
 
 /// A point in time as people write it: Unix milliseconds, RFC 3339 with any offset, or a distance from `now` such as
 /// `+10m` or `-2h`.
@@ -69,6 +29,20 @@ pub(crate) fn parse(text: &str, now: u64) -> Result<u64, String> {
         return text.parse().map_err(|_| allowed());
     }
     rfc3339(text).ok_or_else(allowed)
+}
+
+/// The same for what is past, where a length of time is one ago: `10m`.
+///
+/// # Errors
+/// What is allowed.
+pub(crate) fn since(text: &str, now: u64) -> Result<u64, String> {
+    if !text.starts_with(['+', '-']) && !text.bytes().all(|b| b.is_ascii_digit()) {
+        let ago = humantime::parse_duration(text).ok();
+        if let Some(ms) = ago.and_then(|span| u64::try_from(span.as_millis()).ok()) {
+            return Ok(now.saturating_sub(ms));
+        }
+    }
+    parse(text, now).map_err(|what| format!("{what}, and 10m for ten minutes ago"))
 }
 
 fn rfc3339(text: &str) -> Option<u64> {
@@ -100,18 +74,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn times_are_shown_as_people_say_them() {
-        let now = 1_700_000_000_000;
-        assert_eq!(relative(now, now - 400), "now");
-        assert_eq!(relative(now, now - 12_345), "12 s ago");
-        assert_eq!(relative(now, now + 200_000), "in 3 min 20 s");
-        assert_eq!(span(7_500_000), "2 h 5 min");
-        assert_eq!(span(86_400_000 * 4), "4 d");
-        assert_eq!(absolute(now), "2023-11-14 22:13:20Z");
-        assert_eq!(absolute(u64::MAX), "far in the future");
-    }
-
-    #[test]
     fn times_are_read_as_people_write_them() {
         let now = 1_700_000_000_000;
         for text in [
@@ -123,6 +85,9 @@ mod tests {
             "+0s",
         ] {
             assert_eq!(parse(text, now), Ok(now), "{text}");
+        }
+        for ago in ["10m", "-10m", "1699999400000", "2023-11-14T22:03:20Z"] {
+            assert_eq!(since(ago, now), Ok(now - 600_000), "{ago}");
         }
         assert_eq!(parse("+10m", now), Ok(now + 600_000));
         assert_eq!(parse("-2h", now), Ok(now - 7_200_000));

@@ -6,13 +6,20 @@
     reason = "helpers of tests, which clippy takes for ordinary code"
 )]
 
+mod accounts;
+mod broken;
+mod doctor;
 mod enqueue;
+mod following;
 // The worker by hand of the producer's tests.
 #[path = "../../../producer/tests/producer/hand.rs"]
 mod hand;
 mod jsonl;
+mod operate;
+mod paging;
 mod processes;
 mod reading;
+mod schema1;
 mod usage;
 mod waiting;
 

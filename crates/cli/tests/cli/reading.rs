@@ -7,7 +7,7 @@ use crate::hand::Hand;
 use crate::{SOON, code, gammaq, json, ok, run};
 
 /// Six jobs: `done` completed, `bad` failed, `odd` parked, `running` generating, `waiting` queued, `later` delayed.
-async fn six(redis: &Redis) -> Hand {
+pub(crate) async fn six(redis: &Redis) -> Hand {
     let hand = Hand::new(&redis.url()).await;
     for id in ["done", "bad"] {
         ok(
@@ -34,7 +34,7 @@ async fn six(redis: &Redis) -> Hand {
     hand
 }
 
-async fn ids(redis: &Redis, args: &[&str]) -> Vec<String> {
+pub(crate) async fn ids(redis: &Redis, args: &[&str]) -> Vec<String> {
     let args: Vec<&str> = ["list", "--json"].iter().chain(args).copied().collect();
     let list = json(redis, &args).await;
     list["jobs"]
@@ -69,10 +69,9 @@ async fn list_finds_jobs_in_every_state() {
         ids(&redis, &["--account", "default", "--state", "failed"]).await,
         ["bad"]
     );
-    assert_eq!(
-        ids(&redis, &["--limit", "2", "--offset", "3"]).await,
-        ["odd", "done"]
-    );
+    // What ended long ago is left out, and so is what was made then.
+    assert_eq!(ids(&redis, &["--since", "1h"]).await.len(), 6);
+    assert_eq!(ids(&redis, &["--since", "+1h"]).await, [""; 0]);
 
     let list = json(&redis, &["list", "--json", "--limit", "1", "--state", "failed"]).await;
     assert_eq!((&list["more"], &list["inbox"]), (&json!(false), &json!(0)));
@@ -106,30 +105,6 @@ async fn list_finds_jobs_in_every_state() {
 }
 
 #[tokio::test]
-async fn list_passes_over_whole_pages() {
-    let redis = Redis::start().await;
-    let hand = Hand::new(&redis.url()).await;
-    let lines: String = (0..1_300)
-        .map(|n| format!("{{\"request\":{{\"inputText\":\"a\"}},\"id\":\"j{n:04}\"}}\n"))
-        .collect();
-    let piped = gammaq(&["enqueue", "--jsonl", "-"])
-        .env("REDIS_URL", redis.url())
-        .stdin(lines)
-        .run(SOON)
-        .await;
-    assert_eq!(code(&piped), 0, "{piped:?}");
-    assert_eq!(json(&redis, &["list", "--json"]).await["inbox"], 1_300);
-    hand.take_in().await;
-    assert_eq!(
-        ids(&redis, &["--limit", "2", "--offset", "1100"]).await,
-        ["j1100", "j1101"]
-    );
-    assert_eq!(ids(&redis, &["--limit", "2000"]).await.len(), 1_300);
-    let shown = run(&redis, &["list", "--limit", "3"]).await;
-    assert!(shown.stderr.contains("--offset 3"), "{shown:?}");
-}
-
-#[tokio::test]
 async fn no_reading_command_scans_the_server() {
     let redis = Redis::start().await;
     let _hand = six(&redis).await;
@@ -138,8 +113,12 @@ async fn no_reading_command_scans_the_server() {
         &["list"][..],
         &["list", "--state", "queued"],
         &["show", "done"],
+        &["list", "--account", "default", "--since", "1h"],
         &["status"],
+        &["accounts"],
+        &["accounts", "default"],
         &["events"],
+        &["events", "--id", "done"],
     ] {
         ok(&redis, args).await;
     }
@@ -176,8 +155,8 @@ async fn show_tells_the_whole_story() {
     for part in [
         "bad  failed",
         "files: pdf",
-        "\"a deck\"",
-        "created",
+        "--request shows it",
+        "submitting → generating",
         "gen-bad",
         "generation_failed",
         "HTTP 422, request r-1",
@@ -190,7 +169,12 @@ async fn show_tells_the_whole_story() {
 
     let missing = run(&redis, &["show", "nobody"]).await;
     assert_eq!(code(&missing), 2, "{missing:?}");
-    assert!(missing.stderr.contains("there is no job nobody"), "{missing:?}");
+    assert!(
+        missing
+            .stderr
+            .contains("there is no job nobody in queue gammaq:{main}"),
+        "{missing:?}"
+    );
 }
 
 #[tokio::test]
@@ -210,11 +194,21 @@ async fn status_counts() {
         (&json!("default"), &json!(1))
     );
     assert_eq!(status["workers"], json!([]));
+    let odd = &status["oldest_parked"];
+    assert!(odd["id"] == "odd" && odd["at"].is_u64(), "{odd}");
+    assert_eq!(status["rates"]["counts"]["accepted"], 6);
+    assert_eq!(status["rates"]["counts"]["submitted"], 4);
     let text = ok(&redis, &["status"]).await;
-    assert!(
-        text.contains("queue gammaq:{main}") && text.contains("of 1000 in 1 h"),
-        "{text}"
-    );
+    for part in [
+        "queue gammaq:{main}",
+        "of 1000 in 1 h",
+        "(of the last 5 min)",
+        "parked; the oldest for",
+        "no worker runs: `gammaq worker` starts one",
+        "1 parked: `gammaq list --state ambiguous`",
+    ] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
 }
 
 #[tokio::test]
@@ -270,4 +264,90 @@ async fn events_are_lines_and_can_be_followed() {
     Hand::new(&redis.url()).await.take_in().await;
     let line = follower.wait_line("new-one", SOON).await;
     assert!(line.ends_with("new-one  queued"), "{line}");
+}
+
+#[tokio::test]
+async fn show_says_what_comes_next_in_each_state() {
+    let redis = Redis::start().await;
+    let _hand = six(&redis).await;
+    for (id, what, said) in [
+        ("done", "forgotten", "record and result are forgotten in 6 d"),
+        ("bad", "forgotten", "record and result are forgotten"),
+        ("odd", "decision", "until you decide"),
+        ("running", "look", "is looked at"),
+        (
+            "waiting",
+            "submit",
+            "1 of 1 in line; its account may submit again now",
+        ),
+        ("later", "line", "comes into its account's line in 59 min"),
+    ] {
+        let shown = json(&redis, &["show", id, "--json"]).await;
+        assert_eq!(shown["next"]["what"], what, "{id}: {shown}");
+        let text = ok(&redis, &["show", id]).await;
+        assert!(text.contains(said), "{id}: {text}");
+    }
+    for (id, fields, what) in [
+        ("running", &["state", "submitting", "worker", "w"][..], "answer"),
+        ("running", &["state", "exporting", "worker", ""], "look"),
+        ("running", &["state", "timed_out"], "late_look"),
+        ("running", &["state", "generating", "worker", "w"], "held"),
+        ("odd", &["state", "queued"], "lost"),
+        ("odd", &["state", "cancelled"], "forgotten"),
+    ] {
+        let key = format!("gammaq:{{main}}:job:{id}");
+        let set = [&["HSET", &key], fields].concat();
+        redis.cli(&set).await;
+        let shown = json(&redis, &["show", id, "--json"]).await;
+        assert_eq!(shown["next"]["what"], what, "{fields:?}: {shown}");
+        assert!(ok(&redis, &["show", id]).await.contains("  next "), "{fields:?}");
+    }
+}
+
+#[tokio::test]
+async fn show_keeps_the_request_to_itself_unless_it_is_asked_for() {
+    let redis = Redis::start().await;
+    let hand = Hand::new(&redis.url()).await;
+    ok(&redis, &["enqueue", "a secret plan", "--id", "a"]).await;
+    hand.take_in().await;
+    for args in [
+        &["show", "a"][..],
+        &["show", "a", "--json"],
+        &["list"],
+        &["events"],
+    ] {
+        assert!(!ok(&redis, args).await.contains("secret"), "{args:?}");
+    }
+    let shown = json(&redis, &["show", "a", "--json"]).await;
+    assert!(shown["request_bytes"].as_u64().unwrap() > 13, "{shown}");
+    for args in [
+        &["show", "a", "--request"][..],
+        &["show", "a", "--request", "--json"],
+    ] {
+        assert!(ok(&redis, args).await.contains("a secret plan"), "{args:?}");
+    }
+}
+
+#[tokio::test]
+async fn show_says_that_events_are_gone_and_tells_the_times_of_the_record() {
+    let redis = Redis::start().await;
+    let _hand = six(&redis).await;
+    let before = json(&redis, &["show", "done", "--json"]).await;
+    assert_eq!(before["events_gone"], false);
+    redis.cli(&["XTRIM", "gammaq:{main}:events", "MAXLEN", "0"]).await;
+    let after = json(&redis, &["show", "done", "--json"]).await;
+    assert_eq!(
+        (&after["events_gone"], &after["events"]),
+        (&json!(true), &json!([]))
+    );
+    let steps = |shown: &Value| -> Vec<(Value, Value, Value)> {
+        let steps = shown["steps"].as_array().unwrap().iter();
+        steps
+            .map(|it| (it["state"].clone(), it["at"].clone(), it["after_ms"].clone()))
+            .collect()
+    };
+    assert_eq!(steps(&before), steps(&after));
+    assert_eq!(steps(&after).len(), 4);
+    let text = ok(&redis, &["show", "done"]).await;
+    assert!(text.contains("events of its beginning are gone"), "{text}");
 }

@@ -46,6 +46,16 @@ async fn every_status_has_its_class() {
             r#"{"generationId":"gen_1","status":"pending"}"#,
             ("accepted", "gen_1"),
         ),
+        (
+            200,
+            r#"{"generationId":"https://assets.gamma.app/export/pdf/1"}"#,
+            ("unclear", "the answer has no readable generationId"),
+        ),
+        (
+            200,
+            r#"{"generationId":"sk-gamma-of-another-account"}"#,
+            ("unclear", "the answer has no readable generationId"),
+        ),
         (204, "", ("unclear", "the answer is not a JSON object")),
         (400, said, ("refused", "so it is")),
         (401, said, ("unauthorized", "so it is")),

@@ -9,6 +9,7 @@
 mod answers;
 mod backlog;
 mod bodies;
+mod caps;
 mod gate;
 mod not_sent;
 mod polls;

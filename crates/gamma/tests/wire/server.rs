@@ -163,6 +163,17 @@ impl Connection {
         let _ = self.stream.write_all(bytes).await;
     }
 
+    /// Writes; false when the other side has gone, or takes nothing any more.
+    pub(crate) async fn try_write(&mut self, bytes: &[u8]) -> bool {
+        let written = timeout(Duration::from_secs(10), self.stream.write_all(bytes)).await;
+        matches!(written, Ok(Ok(())))
+    }
+
+    /// What came in so far.
+    pub(crate) fn seen(&self) -> String {
+        String::from_utf8_lossy(&self.log.lock().unwrap()[self.index]).into_owned()
+    }
+
     /// Ends with a RST.
     pub(crate) fn reset(self) {
         self.stream.set_zero_linger().unwrap();

@@ -40,6 +40,7 @@ impl Hand {
         let budget = Budget {
             limit: 1_000,
             window: Duration::from_secs(3600),
+            credits_floor: None,
         };
         queue.register_account("default", budget).await.unwrap();
         Self { queue }
@@ -98,20 +99,26 @@ impl Hand {
         job.id
     }
 
-    /// Submits the next job so that its outcome isn't known; answers its id.
-    pub(crate) async fn park_next(&self) -> String {
+    /// Takes in what there is, and has the next job's POST under way; answers its id and fence.
+    pub(crate) async fn begin_next(&self) -> (String, u64) {
         self.take_in().await;
-        let job = self.claim(0, 1).await.jobs.pop().expect("a job to park");
+        let job = self.claim(0, 1).await.jobs.pop().expect("a job to begin");
         let late = u64::MAX >> 12;
         let begun = self
             .queue
             .begin_submit(WORKER, &job.id, job.fence, late, LEASE, "http://gamma")
             .await;
         assert_eq!(begun.unwrap(), Begun::Yes);
+        (job.id, job.fence)
+    }
+
+    /// Submits the next job so that its outcome isn't known; answers its id.
+    pub(crate) async fn park_next(&self) -> String {
+        let (id, fence) = self.begin_next().await;
         let error = r#"{"kind":"ambiguous","message":"the answer was lost","status":null,"requestId":null}"#;
-        self.settle(&job.id, job.fence, Verb::Park, vec![("error", error.to_owned())])
+        self.settle(&id, fence, Verb::Park, vec![("error", error.to_owned())])
             .await;
-        job.id
+        id
     }
 
     /// Looks at the submitted jobs and ends them all: with a deck.

@@ -6,6 +6,7 @@
     reason = "helpers of tests, which clippy takes for ordinary code"
 )]
 
+mod cancel;
 mod enqueue;
 mod hand;
 mod readme;

@@ -34,7 +34,7 @@ for i, item in ipairs(items) do
     end
     event(item.id, item.outcome, '', worker, '')
   elseif item.outcome == 'conflict' then
-    redis.pcall('HINCRBY', target, 'conflicts', 1)
+    if not is_newer(redis.pcall('HGET', target, 'v')) then redis.call('HINCRBY', target, 'conflicts', 1) end
     count('conflicts')
     event(item.id, '', '', worker, 'conflict: entry ' .. item.entry .. ' asks for something else under this id')
   elseif item.outcome == 'known' then

@@ -1,15 +1,25 @@
 -- Takes entries off the inbox and writes their jobs in the same step: an entry is either still there or is a job.
 -- KEYS: base
--- ARGV: events_cap ttl_ms worker count item...
+-- ARGV: events_cap ttl_ms worker queue_id count item...
+--   queue_id   the life of the queue in which the worker began
 -- item: entry_id id verdict known error run_at account priority fingerprint keep_request n field...
 --   verdict  accept | reject
 --   known    1 where this worker has a key for the account; error is then for `reject` alone
 --   run_at   Unix ms, or 0
 --   n        how many texts of field follow: names and values of the record
--- Returns: for each item, in order: queued | failed | known | conflict | gone
+-- Returns: for each item, in order: queued | failed | known | conflict | gone; all of them reset in another life of the queue,
+-- or newer where its layout is newer than this
 -- Refuses in a full Redis: nothing new starts there.
-local worker, total = ARGV[3], tonumber(ARGV[4])
-local items, seen, position = {}, {}, 5
+local worker, total = ARGV[3], tonumber(ARGV[5])
+local items, seen, position = {}, {}, 6
+if is_reset(ARGV[4]) then
+  for i = 1, total do items[i] = 'reset' end
+  return items
+end
+if is_newer_layout() then
+  for i = 1, total do items[i] = 'newer' end
+  return items
+end
 
 for i = 1, total do
   local item = { entry = ARGV[position], id = ARGV[position + 1], verdict = ARGV[position + 2],

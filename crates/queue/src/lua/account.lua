@@ -3,9 +3,14 @@
 local function budget_key(account) return key('budget:' .. account) end
 local function account_key(account) return key('account:' .. account) end
 
+-- A pause that says that a key is missing holds back nobody who has one; who has none leaves the account to others.
+local NO_KEY, NO_KEY_MS = 'no_key', 365 * 86400000
+
 local function gate(account)
   local a = redis.call('HMGET', account_key(account), 'limit', 'window_ms', 'paused_until', 'pause_reason',
     'probe_until')
+  if a[4] == NO_KEY then a[3], a[4] = nil, nil end
+  if is_held(a[3], a[4]) then a[3] = now + HELD_MS end
   return { limit = tonumber(a[1]) or 50, window = tonumber(a[2]) or 3600000, paused_until = tonumber(a[3]) or 0,
     paused = a[4] and a[4] ~= '', probe_until = tonumber(a[5]) or 0 }
 end
@@ -46,30 +51,4 @@ end
 -- The POST is over: it can't reach Gamma later than now.
 local function score_slot(account, member)
   if redis.call('ZADD', budget_key(account), 'XX', 'LT', 'CH', int(now), member) == 1 then refresh(account) end
-end
-
--- Pauses submits and polls of an account: for `fixed` ms, or doubling from `first` to `most` while it goes on.
--- Answers that come while it is paused already don't double it again. Returns when it ends.
-local function pause(account, reason, fixed, first, most, jitter, id, worker)
-  local a = redis.call('HMGET', account_key(account), 'paused_until', 'pause_level')
-  local old, level = tonumber(a[1]) or 0, tonumber(a[2]) or 0
-  if old <= now then level = level + 1 end
-  local wait = fixed
-  if not wait then wait = math.min(first * 2 ^ math.min(math.max(level, 1) - 1, 30), most) * (1 + 0.1 * jitter) end
-  local time = old
-  if old <= now or fixed then time = math.max(old, now + math.floor(wait)) end
-  redis.call('HSET', account_key(account), 'paused_until', int(time), 'pause_reason', reason, 'pause_level', level)
-  redis.call('HDEL', account_key(account), 'probe_until')
-  redis.call('ZADD', key('accounts'), 'XX', int(time), account)
-  if time > old then
-    count('pauses')
-    event(id, '', '', worker, 'account ' .. account .. ' paused until ' .. int(time) .. ': ' .. reason)
-  end
-  return time
-end
-
-local function unpause(account, id, worker)
-  redis.call('HDEL', account_key(account), 'paused_until', 'pause_reason', 'pause_level', 'probe_until')
-  redis.call('ZADD', key('accounts'), 'XX', int(now), account)
-  event(id, '', '', worker, 'account ' .. account .. ' resumed')
 end

@@ -1,21 +1,38 @@
 -- The second half of claim_jobs: account by account, one job a turn, while there is room and a slot.
+-- More than any place in a line: nine priorities of 1e14.
+local BEHIND = 1e15
 local skipped, turns, allowed = 0, 0, submits
 -- An answer of many large requests would not arrive in time: after 8 MiB the next claim goes on.
-while #jobs < want and submits > 0 and turns < 1000 and bytes < 8388608 do
-  local account = redis.call('ZRANGEBYSCORE', key('accounts'), '-inf', '(' .. int(now + 1), 'LIMIT', skipped, 1)[1]
+while #jobs < want and submits > 0 and turns < 1000 and skipped < 2000 and bytes < 8388608 do
+  local turn = redis.call('ZRANGEBYSCORE', key('accounts'), '-inf', '(' .. int(now + 1), 'WITHSCORES', 'LIMIT', skipped, 1)
+  local account = turn[1]
   if not account then break end
-  local line = key('pending:' .. account)
-  local id = redis.call('ZRANGE', line, 0, 0)[1]
-  local later, probe = closed(account)
+  local line, ours = key('pending:' .. account), not foreign[account] and usable(account)
+  local id, place, later, probe
+  if ours then
+    id, place = unpack(redis.call('ZRANGE', line, 0, 0, 'WITHSCORES'))
+    later, probe = closed(account)
+  end
   turns = turns + (foreign[account] and 0 or 1)
   if foreign[account] then skipped = skipped + 1
+  elseif not ours then redis.call('ZADD', key('accounts'), int(now + 60000), account)
   elseif not id then redis.call('ZREM', key('accounts'), account)
   elseif later then redis.call('ZADD', key('accounts'), int(later), account)
   else
     local a, r = gates[account], read(id)
     local used = used_slots(account, a.window)
-    if not r or r.state ~= 'queued' then set_aside(id, line)
+    if r and r.newer and tonumber(place) < BEHIND then
+      -- Behind all others, where a newer worker finds it.
+      count_newer(id)
+      redis.call('ZADD', line, int(place + BEHIND), id)
+    elseif r and r.newer then
+      -- Such are all that is left: newer workers have a second for the account, as they have for what is due.
+      if turn[2] + 1000 <= now then redis.call('ZADD', key('accounts'), int(now + 1000), account)
+      else skipped, turns = skipped + 1, turns - 1 end
+    elseif not r or r.state ~= 'queued' then set_aside(id, line)
+    elseif r.wish then carry_out_wish(id, worker)
     elseif used >= a.limit then redis.call('ZADD', key('accounts'), int(next_slot(account, a.window)), account)
+    elseif held_by_floor(account) then redis.call('ZADD', key('accounts'), int(now + 1000), account)
     else
       redis.call('ZREM', line, id)
       -- Scored with the end of the lease: no byte of its POST leaves later, unless begin_submit says so.
@@ -24,7 +41,7 @@ while #jobs < want and submits > 0 and turns < 1000 and bytes < 8388608 do
       redis.call('HSET', account_key(account), 'used', used + 1)
       redis.call('HSET', job_key(id), 'slot', member)
       r.values[#FIELDS] = member
-      hand(id, r, 'submit', probe)
+      hand(id, r, 'submit', probe, now)
       submits = submits - 1
       -- Behind the accounts that had their turn before, in this call or an earlier one, and still within this
       -- millisecond: a turn takes longer than the microsecond by which it is told from the next.
@@ -33,6 +50,12 @@ while #jobs < want and submits > 0 and turns < 1000 and bytes < 8388608 do
       redis.call('ZADD', key('accounts'), string.format('%.3f', time), account)
     end
   end
+end
+
+if newer > 0 then
+  redis.pcall('HINCRBY', key('stats'), 'newer_records', newer)
+  event(first_newer, '', '', worker, 'left to newer workers: its record is of a version that this one does not know' ..
+    (newer > 1 and ', and so are those of ' .. newer - 1 .. ' more' or ''))
 end
 
 local next_at = ''
@@ -44,4 +67,4 @@ end
 sooner(left and int(left))
 sooner(redis.call('ZRANGEBYSCORE', key('due'), '(' .. int(now), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2])
 sooner(redis.call('ZRANGEBYSCORE', key('accounts'), int(now + 1), '+inf', 'WITHSCORES', 'LIMIT', 0, 1)[2])
-return { int(now), next_at, redis.call('ZCARD', key('due')), int(late), jobs }
+return { int(now), next_at, redis.call('ZCARD', key('due')), int(late), reset, newer, told_moves(), jobs }

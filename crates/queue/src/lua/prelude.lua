@@ -15,12 +15,42 @@ local function int(n) return string.format('%.0f', n) end
 -- records what was paid for begins with one that can't, and so runs in a full Redis too.
 local function pass_when_full() redis.call('PERSIST', key('schema')) end
 
-local function count(name) redis.call('HINCRBY', key('stats'), name, 1) end
+-- The version of records and of the layout that these scripts know. What is newer is left to newer workers: nobody else
+-- knows what stands in it.
+local KNOWN = 1
+local function is_newer(v) return v and v ~= '' and (tonumber(v) or KNOWN + 1) > KNOWN end
+local function is_newer_layout() return is_newer(redis.pcall('GET', key('schema'))) end
 
-local function event(id, state, from, worker, note)
-  redis.call('XADD', key('events'), 'MAXLEN', '~', events_cap, '*', 'id', id, 'state', state, 'from', from,
-    'at', int(now), 'worker', worker, 'by', '', 'note', note)
+-- Another life of the queue than the one that the caller began with: its data was lost meanwhile, and with it what was
+-- charged and begun. Nothing new starts for that caller. It says '' where it has not begun.
+local function is_reset(queue_id)
+  return queue_id ~= '' and redis.call('HGET', key('stats'), 'queue_id') ~= queue_id
 end
+
+-- A counter broken by hand is no reason to leave a move half made.
+local function count(name) redis.pcall('HINCRBY', key('stats'), name, 1) end
+
+-- What the jobs of this call moved, as ` from>to` for each move that was not told yet: workers count them.
+local moves = {}
+local function told_moves()
+  local text = table.concat(moves)
+  moves = {}
+  return text
+end
+
+local function event(id, state, from, worker, note, by)
+  if state ~= '' and state ~= from then moves[#moves + 1] = ' ' .. from .. '>' .. state end
+  redis.call('XADD', key('events'), 'MAXLEN', '~', events_cap, '*', 'id', id, 'state', state, 'from', from,
+    'at', int(now), 'worker', worker, 'by', by or '', 'note', note)
+end
+
+-- While an operator pauses the whole queue nothing new begins; what is paid for is looked at as ever.
+local function is_queue_paused() return redis.call('EXISTS', key('paused')) == 1 end
+
+-- An account that an operator paused stays so until somebody resumes it, whatever Gamma answers meanwhile. The end of
+-- the pause is far ahead; what it puts off is put off by HELD_MS at a time, and so comes back soon after it.
+local HELD, HELD_MS = 'operator', 15000
+local function is_held(paused_until, reason) return reason == HELD and (tonumber(paused_until) or 0) > now end
 
 -- `seq` grows with every job, so within a priority arrival decides, also for a job that is given back.
 local function pending_score(priority, seq) return int((tonumber(priority) or 5) * 1e14 + (tonumber(seq) or 0)) end

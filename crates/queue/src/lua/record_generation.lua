@@ -4,14 +4,16 @@
 --   delay_ms    until the first look;  timeout_ms  until the deadline
 --   account     and slot: the submit's place in the budget, known here even if the record is gone
 --   field...    names and values of the record to set where the generation becomes the job's
--- Returns: ok | known | recorded | extra | missing
---   ok: polled from now on; known: it was recorded before; recorded: kept on a job that is over or that someone
---   else submits; extra: the job has another generation already; missing: no such job, said in `events`
+-- Returns: ok | known | recorded | extra | missing; after it each move of the job, as ` from>to`
+--   ok: polled from now on, or cancelled where that was asked for; known: it was recorded before; recorded: kept on a job that is over or
+--   that someone else submits, or beside what a newer version wrote; extra: the job has another generation already; missing: no such job, said in `events`
 -- Works in a full Redis.
 local worker, id, fence, generation = ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-local r = redis.pcall('HMGET', job_key(id), 'state', 'fence', 'generation_id', 'extra_generation_id', 'account', 'slot')
+local r = redis.pcall('HMGET', job_key(id), 'state', 'fence', 'generation_id', 'extra_generation_id', 'account', 'slot',
+  'attempts', 'v')
 local state, known, extra = r[1], r[3] or '', r[4] or ''
-local mine = r[2] == fence
+local mine, newer = r[2] == fence, is_newer(r[8])
+local function is_last(slot, attempts) return tonumber(string.match(slot, '%.(%d+)$')) == (tonumber(attempts) or 0) - 1 end
 
 -- Writes from here on.
 pass_when_full()
@@ -21,24 +23,30 @@ if not state then
   event(id, '', '', worker, 'generation ' .. generation .. ' belongs to a job that is gone')
   return 'missing'
 end
-if known == generation or string.find(',' .. extra .. ',', ',' .. generation .. ',', 1, true) then return 'known' end
+if known == generation or string.find(',' .. extra .. ',', ',' .. generation .. ',', 1, true) then
+  -- A write all the same: who repeats this wants a proof that it is stored, and one is given for writes alone.
+  redis.call('HSET', job_key(id), known ~= '' and 'generation_id' or 'extra_generation_id', known ~= '' and known or extra)
+  return 'known'
+end
 score_slot(ARGV[10], ARGV[11])
+spend_submit(ARGV[10])
 if ARGV[9] == '1' then unpause(ARGV[10], id, worker) end
-if known ~= '' then
+if known ~= '' or newer then
+  -- What a newer version does with a generation isn't known here: beside its own it can't be mistaken.
   redis.call('HSET', job_key(id), 'extra_generation_id', extra == '' and generation or extra .. ',' .. generation)
   count('extra_generations')
-  event(id, state, state, worker, 'a second generation was made and paid for: ' .. generation)
+  event(id, state, state, worker, (newer and 'kept beside a record of a newer version: ' or
+    'a second generation was made and paid for: ') .. generation)
+  if newer then return 'recorded' end
   if mine and state == 'submitting' then
     redis.call('HSET', job_key(id), 'state', 'generating', 'worker', '', 'slot', '', 'next_at', int(now))
     redis.call('ZADD', key('due'), int(now), id)
-    event(id, 'generating', state, worker, '')
+    event(id, 'generating', state, worker, '') carry_out_wish(id, worker)
   end
   write_result(id, 'keep')
-  return 'extra'
+  return 'extra' .. told_moves()
 end
-
-redis.call('HSET', job_key(id), 'generation_id', generation, 'submitted_at', int(now),
-  'deadline', int(now + ARGV[8]))
+redis.call('HSET', job_key(id), 'generation_id', generation, 'submitted_at', int(now), 'deadline', int(now + ARGV[8]))
 count('submitted')
 if state == 'ambiguous' or state == 'queued' or (state == 'submitting' and mine) then
   local fields = { 'state', 'generating', 'worker', '', 'next_at', int(now + ARGV[7]),
@@ -50,15 +58,22 @@ if state == 'ambiguous' or state == 'queued' or (state == 'submitting' and mine)
     if r[6] and r[6] ~= '' then release_slot(r[5], r[6]) end
   end
   if not mine or state ~= 'submitting' then
-    redis.call('HINCRBY', job_key(id), 'fence', 1)
+    redis.call('HSET', job_key(id), 'fence', int((tonumber(r[2]) or 0) + 1))
     redis.call('HDEL', job_key(id), 'error', 'finished_at')
   end
   set_fields(job_key(id), fields)
   redis.call('ZREM', key('ambiguous'), id)
   redis.call('DEL', key('result:' .. id))
   redis.call('ZADD', key('due'), int(now + ARGV[7]), id)
-  event(id, 'generating', state, worker, state == 'submitting' and '' or 'the answer came late')
-  return 'ok'
+  local note = state == 'submitting' and '' or 'the answer came late'
+  -- An earlier submit's answer: the last one is still unclear. A slot is named by the attempts before it.
+  if state == 'ambiguous' and not is_last(ARGV[11], r[7]) then
+    note = 'the answer of an earlier submit came late; whether Gamma accepted the last one too is not known'
+    add_warning(id, note)
+  end
+  event(id, 'generating', state, worker, note)
+  carry_out_wish(id, worker)
+  return 'ok' .. told_moves()
 end
 event(id, state, state, worker, 'generation ' .. generation .. ' recorded late')
 write_result(id, 'keep')

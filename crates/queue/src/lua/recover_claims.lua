@@ -1,7 +1,8 @@
 -- Gives back what a worker claimed and never heard of: the answer to its claim was lost.
 -- KEYS: base
 -- ARGV: events_cap ttl_ms worker since until pair...
---   since, until  Unix ms: between them end the leases of such claims
+--   since, until  Unix ms: between them end the leases of such claims, and of none that was made after this was asked:
+--                 it may run late, when its worker has claimed again
 --   pair          id fence, of the jobs that the worker knows it has
 -- Returns: how many were given back, and 1 where there may be more
 -- Works in a full Redis.
@@ -12,9 +13,10 @@ while size == 1000 and more == 0 do
   local page = redis.call('ZRANGEBYSCORE', key('due'), ARGV[4], ARGV[5], 'LIMIT', offset, 1000)
   offset, size = offset + 1000, #page
   for _, id in ipairs(page) do
-    local r = redis.pcall('HMGET', job_key(id), 'worker', 'state', 'account', 'slot', 'priority', 'seq', 'fence')
+    local r = redis.pcall('HMGET', job_key(id), 'worker', 'state', 'account', 'slot', 'priority', 'seq', 'fence',
+      'v')
     -- Another fence than the one in hand is a later claim of this worker, and in nobody's hands.
-    if r[1] == worker and held[id] ~= r[7] then lost[#lost + 1] = { id, r } end
+    if r[1] == worker and not is_newer(r[8]) and held[id] ~= r[7] then lost[#lost + 1] = { id, r } end
   end
   if #lost >= 1000 or offset >= 20000 then more = 1 end
 end

@@ -13,6 +13,13 @@ local function json_raw(value, default)
   return default
 end
 
+-- What nobody may miss: `warnings` is a list in JSON, on the record and in the result.
+local function add_warning(id, text)
+  local list = redis.call('HGET', job_key(id), 'warnings')
+  local head = list and string.match(list, '^(%[".*)%]$')
+  redis.call('HSET', job_key(id), 'warnings', (head and head .. ',' or '[') .. json_text(text) .. ']')
+end
+
 local function json_exports(wanted, urls, state)
   local out = {}
   for format in string.gmatch(wanted or '', '[^,]+') do
@@ -59,6 +66,7 @@ local function end_job(id, state)
   -- What only mattered on the way.
   redis.call('HDEL', job_key(id), 'worker', 'next_at', 'slot', 'submit_failures', 'poll_failures', 'progress')
   if state == 'ambiguous' then return write_result(id, nil) end
+  redis.call('HDEL', job_key(id), 'cancel_requested', 'cancel_requested_by')
   write_result(id, ttl_ms)
   redis.call('PEXPIRE', job_key(id), ttl_ms)
 end

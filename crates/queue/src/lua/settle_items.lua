@@ -2,7 +2,8 @@
 local function settle(item)
   local id = item.id
   local v = redis.pcall('HMGET', job_key(id), 'state', 'fence', 'worker', 'account', 'slot', 'priority', 'seq',
-    'generation_id')
+    'generation_id', 'v')
+  if is_newer(v[9]) then return 'stale' end
   if not v[1] then return 'missing' end
   local r = { state = v[1], account = v[4], slot = v[5] or '', priority = v[6], seq = v[7] }
   if v[2] ~= item.fence or v[3] ~= worker or not FROM[item.verb][r.state] then return 'stale' end
@@ -16,7 +17,7 @@ local function settle(item)
   elseif item.probe == 'good' then unpause(r.account, id, worker)
   elseif item.probe == 'open' then redis.call('HDEL', account_key(r.account), 'probe_until')
   end
-  set_fields(account_key(r.account), item.account_fields)
+  set_account_fields(r.account, item.account_fields, id, worker)
   set_fields(job_key(id), item.fields)
 
   local verb, to = item.verb, TO[item.verb]
@@ -27,8 +28,9 @@ local function settle(item)
     if r.slot ~= '' and verb == 'fail' then score_slot(r.account, r.slot) end
     redis.call('HSET', job_key(id), 'state', 'generating', 'slot', '')
     redis.call('HDEL', job_key(id), 'error')
-    look_at(id, now)
+    if verb == 'park' or verb == 'resubmit' then add_warning(id, 'a later submit: ' .. item.note) end look_at(id, now)
     event(id, 'generating', r.state, worker, item.note)
+    carry_out_wish(id, worker)
     return 'ok'
   end
   if verb == 'again' then
@@ -46,6 +48,7 @@ local function settle(item)
     give_back(id, r, item.delay)
     event(id, 'queued', r.state, worker, item.note)
   elseif verb == 'rest' then
+    spend_credits(id, r.account)
     redis.call('HDEL', job_key(id), 'next_at', 'late_until')
     redis.call('HSET', job_key(id), 'worker', '')
     redis.call('ZREM', key('due'), id)
@@ -55,6 +58,7 @@ local function settle(item)
     over(id, r, to)
     event(id, to, r.state, worker, item.note)
   end
+  if r.state == 'submitting' then carry_out_wish(id, worker, verb == 'resubmit' and UNCLEAR) end
   return 'ok'
 end
 
@@ -71,6 +75,6 @@ for i = 1, tonumber(ARGV[12]) do
     pause_ms = tonumber(take()), jitter = tonumber(take()), note = take() }
   item.fields = take_list()
   item.account_fields = take_list()
-  outcomes[i] = settle(item)
+  outcomes[i] = settle(item) .. told_moves()
 end
 return outcomes

@@ -9,7 +9,7 @@
 --           same, by policy), fail, complete, time_out, rest (a late look was the last), release (hand back untouched)
 --   probe   '' | good (the pause is over) | open (nothing was learnt): for a job that tried a pause out
 --   pause_kind   '' | rate_limited | any other word: account trouble;  pause_ms  '' where it doubles
--- Returns: for each item: ok | stale | missing
+-- Returns: for each item: ok | stale | missing; after ok each move of the job, as ` from>to`
 -- Works in a full Redis. An item that ran before is stale: its worker holds the job no more.
 local worker, keep_requests = ARGV[3], ARGV[4] == '1'
 local first, most, trouble, trouble_most = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
@@ -40,10 +40,7 @@ local function over(id, r, to)
   if r.slot ~= '' and r.state == 'queued' then release_slot(r.account, r.slot)
   elseif r.slot ~= '' and to ~= 'ambiguous' then score_slot(r.account, r.slot) end
   redis.call('HSET', job_key(id), 'state', to, 'worker', '', 'slot', '', 'next_at', '', 'finished_at', int(now))
-  local credits = redis.call('HGET', job_key(id), 'credits_deducted')
-  if credits and to ~= 'timed_out' and string.match(credits, '^%d+%.?%d*$') then
-    redis.call('HINCRBYFLOAT', key('stats'), 'credits_deducted', credits)
-  end
+  if to ~= 'timed_out' then spend_credits(id, r.account) end
   if to == 'completed' then
     redis.call('HDEL', job_key(id), 'error')
     if not keep_requests then redis.call('HDEL', job_key(id), 'request') end

@@ -9,10 +9,12 @@ for _, state in ipairs({ 'completed', 'failed', 'timed_out', 'cancelled' }) do
   local ids = redis.call('ZRANGE', key(state), 0, tonumber(ARGV[3]) - 1, 'WITHSCORES')
   for i = 1, #ids, 2 do
     local id = ids[i]
-    local found = redis.pcall('HGET', job_key(id), 'state')
+    local r = redis.pcall('HMGET', job_key(id), 'state', 'v')
+    local found = r[1]
     local there = found == state
     local looked_at = there and redis.call('ZSCORE', key('due'), id)
-    if not there or (not looked_at and tonumber(ids[i + 1]) <= now - ttl_ms) then
+    local over = not there or (not looked_at and tonumber(ids[i + 1]) <= now - ttl_ms)
+    if over and not is_newer(r[2]) then
       if there or not found then redis.call('UNLINK', job_key(id), key('result:' .. id)) end
       redis.call('ZREM', key(state), id)
       taken = taken + 1

@@ -1,5 +1,6 @@
 //! A queue on a Redis of its own, and short words for what tests do with it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use gammaq_job::entry::{Entry, judge};
@@ -28,7 +29,7 @@ pub(crate) const fn millis(n: u64) -> Duration {
 
 /// A queue and a bare connection beside it.
 pub(crate) struct Bench {
-    redis: Redis,
+    redis: Arc<Redis>,
     pub(crate) queue: Queue,
     pub(crate) raw: MultiplexedConnection,
 }
@@ -45,12 +46,22 @@ impl Bench {
 
     /// The same on this Redis.
     pub(crate) async fn on(redis: Redis, policy: Policy) -> Self {
-        let queue = queue_at(&redis, "main", policy);
+        Self::named("main", redis.into(), policy).await
+    }
+
+    /// The same with a queue of another name on the same server.
+    pub(crate) async fn beside(&self, name: &str) -> Self {
+        Self::named(name, Arc::clone(&self.redis), Policy::default()).await
+    }
+
+    async fn named(name: &str, redis: Arc<Redis>, policy: Policy) -> Self {
+        let queue = queue_at(&redis, name, policy);
         let raw = bare(&redis).await;
         let bench = Self { redis, queue, raw };
         bench.queue.check_schema().await.unwrap();
         bench.queue.create_inbox().await.unwrap();
         bench.account("default", 1_000, Duration::from_secs(3600)).await;
+        bench.queue.begin_life(rand::random()).await.unwrap();
         bench
     }
 
@@ -60,7 +71,11 @@ impl Bench {
     }
 
     pub(crate) async fn account(&self, name: &str, limit: u32, window: Duration) {
-        let budget = Budget { limit, window };
+        let budget = Budget {
+            limit,
+            window,
+            credits_floor: None,
+        };
         self.queue.register_account(name, budget).await.unwrap();
     }
 

@@ -10,7 +10,7 @@ use gammaq_queue::submit::{Begun, Recorded};
 use crate::bench::{Bench, LONG, REQUEST, asking, generation, item, millis, settlement};
 
 impl Bench {
-    async fn fill(&self) {
+    pub(crate) async fn fill(&self) {
         self.cmd::<()>(&["CONFIG", "SET", "maxmemory-policy", "noeviction"])
             .await;
         self.cmd::<()>(&["CONFIG", "SET", "maxmemory", "1"]).await;

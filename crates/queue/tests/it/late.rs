@@ -36,6 +36,8 @@ async fn a_parked_job_is_polled_after_all() {
     assert_eq!(bench.state("a").await, "ambiguous");
     assert_eq!(bench.told().await.error.unwrap().kind, ErrorKind::Ambiguous);
     assert_eq!(bench.record("A", &old, "g").await, Recorded::Generating);
+    let note = bench.queue.newest_events(1).await.unwrap()[0].note.clone();
+    assert_eq!(note, "the answer came late");
     assert_eq!(bench.queue.result_text("a").await.unwrap(), None);
     assert_eq!(
         (bench.field("a", "error").await, bench.count("ambiguous").await),
@@ -228,4 +230,20 @@ async fn a_generation_without_a_job_stands_in_the_events() {
         bench.end("A", &job, Verb::Again(millis(0))).await,
         Settled::Missing
     );
+}
+
+/// The first submit's answer takes a job out of `ambiguous`, where its second one had brought it: that may have been
+/// paid for as well, and then nobody knows the generation.
+#[tokio::test]
+async fn an_earlier_answer_does_not_hide_that_the_last_submit_is_unclear() {
+    let bench = Bench::start().await;
+    let old = bench.taken_for_dead(1).await;
+    let new = bench.submitting("B", LONG).await;
+    assert_eq!(bench.end("B", &new, Verb::Park).await, Settled::Done);
+    assert_eq!(bench.record("A", &old, "first").await, Recorded::Generating);
+    let note = bench.queue.newest_events(1).await.unwrap()[0].note.clone();
+    assert!(note.contains("the last one too is not known"), "{note}");
+    // Events go; the record keeps it, and a later warning doesn't take its place.
+    let warnings = bench.field("a", "warnings").await;
+    assert_eq!(warnings, serde_json::json!([note]).to_string());
 }

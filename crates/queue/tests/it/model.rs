@@ -22,20 +22,33 @@ pub(crate) struct Known {
     pub(crate) resubmits: u32,
     /// A timed-out job that is not looked at any more.
     pub(crate) rested: bool,
+    /// To be cancelled when the answer to its POST is there.
+    pub(crate) unwanted: bool,
 }
 
 impl Known {
     pub(crate) fn over(&self) -> bool {
-        self.rested || matches!(self.state, State::Completed | State::Failed)
+        self.rested || matches!(self.state, State::Completed | State::Failed | State::Cancelled)
     }
 
     fn is_held_by(&self, worker: &str, fence: u64) -> bool {
         self.holder == worker && self.fence == fence
     }
 
-    fn move_to(&mut self, state: State) {
+    pub(crate) fn move_to(&mut self, state: State) {
         self.state = state;
         self.holder = String::new();
+    }
+
+    /// A wish to cancel is carried out by whoever brings the end of the submit. Answers whether it was.
+    fn carry_out_wish(&mut self) -> bool {
+        let cancelled = self.unwanted && matches!(self.state, State::Queued | State::Generating);
+        if cancelled {
+            self.fence += 1;
+            self.move_to(State::Cancelled);
+        }
+        self.unwanted &= matches!(self.state, State::Submitting | State::Ambiguous);
+        cancelled
     }
 }
 
@@ -43,6 +56,8 @@ impl Known {
 #[derive(Debug, Default)]
 pub(crate) struct Model {
     pub(crate) jobs: BTreeMap<String, Known>,
+    /// Whether the whole queue is.
+    pub(crate) paused: bool,
 }
 
 /// Whether an account may be used, as the last snapshot says and a claim then goes on to change.
@@ -92,6 +107,7 @@ impl Model {
             match job.state {
                 State::Submitting if !job.generation.is_empty() => {
                     job.move_to(State::Generating);
+                    job.carry_out_wish();
                     left = true;
                 }
                 State::Submitting if !resubmit => {
@@ -108,6 +124,9 @@ impl Model {
                     }
                     job.move_to(State::Queued);
                     job.fence += 1;
+                    if job.carry_out_wish() {
+                        continue;
+                    }
                     let place = stored.number("priority") as f64 * 1e14 + stored.number("seq") as f64;
                     lines
                         .get_mut(&job.account)
@@ -150,6 +169,7 @@ impl Model {
                 .filter(|at| **at as u64 + window >= claim.now)
                 .count() as u64;
             let allowed = match gates[name] {
+                _ if self.paused => 0,
                 Gate::Open => limit.saturating_sub(used),
                 Gate::Probe => limit.saturating_sub(used).min(1),
                 Gate::Closed => 0,
@@ -202,9 +222,10 @@ impl Model {
         let right = match (&mine, begun) {
             (None, begun) => begun == Begun::Stale,
             (_, Begun::Stale) => false,
-            (_, Begun::Paused) => paused_until > before.now,
+            (_, Begun::Paused) => self.paused || paused_until > before.now,
             (_, Begun::Late) => !charged,
-            (_, Begun::Yes) => charged && paused_until <= now,
+            (_, Begun::Reset) => false,
+            (_, Begun::Yes) => charged && !self.paused && paused_until <= now,
         };
         if let (Some(known), Begun::Yes) = (mine, begun) {
             known.state = State::Submitting;
@@ -234,6 +255,7 @@ impl Model {
                     known.extra.push(generation.to_owned());
                     if mine {
                         known.move_to(State::Generating);
+                        known.carry_out_wish();
                     }
                     Recorded::Extra
                 } else {
@@ -241,6 +263,7 @@ impl Model {
                     known.fence += u64::from(waits);
                     if mine || waits {
                         known.move_to(State::Generating);
+                        known.carry_out_wish();
                         Recorded::Generating
                     } else {
                         Recorded::Kept
@@ -298,6 +321,7 @@ impl Model {
             let looked_at = known.state == State::Submitting && !known.generation.is_empty();
             known.rested = verb == Verb::Rest;
             known.move_to(if looked_at { State::Generating } else { target });
+            known.carry_out_wish();
         }
         Ok(target.is_some())
     }

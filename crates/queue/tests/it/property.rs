@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 
 use crate::bench::bare;
+use crate::operators::COMMANDS;
 use crate::run::run;
 
 const CASES: u32 = 60;
@@ -50,9 +51,15 @@ pub(crate) enum Op {
     },
     Wait,
     Sweep,
+    /// By an operator.
+    Operate {
+        id: u8,
+        command: usize,
+    },
 }
 
-fn operation() -> impl Strategy<Value = Op> {
+/// `operators`: whether there are any.
+fn operation(operators: bool) -> impl Strategy<Value = Op> {
     let any_hold = 0..6_usize;
     prop_oneof![
         4 => (0..9_u8, 0..2_usize, 0..10_u8).prop_map(|(id, account, kind)| Op::Add { id, account, kind }),
@@ -67,6 +74,7 @@ fn operation() -> impl Strategy<Value = Op> {
         1 => (0..3_usize, any::<bool>()).prop_map(|(worker, quick)| Op::Renew { worker, quick }),
         2 => Just(Op::Wait),
         1 => Just(Op::Sweep),
+        if operators { 5 } else { 0 } => (0..9_u8, 0..COMMANDS).prop_map(|(id, command)| Op::Operate { id, command }),
     ]
 }
 
@@ -76,6 +84,17 @@ fn from_environment(name: &str) -> Option<u64> {
 
 #[test]
 fn any_operations_leave_every_job_where_it_belongs() {
+    any_operations(false);
+}
+
+/// An upgrade that goes on: two workers of this version and one of the release before, each with its own scripts. Without
+/// operators, of whose commands the release before knows nothing.
+#[test]
+fn any_operations_of_two_versions_leave_every_job_where_it_belongs() {
+    any_operations(true);
+}
+
+fn any_operations(mixed: bool) {
     let seed = from_environment("GAMMAQ_SEED").unwrap_or_else(rand::random);
     let cases = from_environment("GAMMAQ_CASES").map_or(CASES, |cases| u32::try_from(cases).unwrap());
     let mut bytes = [0; 32];
@@ -99,12 +118,12 @@ fn any_operations_leave_every_job_where_it_belongs() {
     let count = std::cell::Cell::new(0);
     let operations = (
         prop::bool::weighted(0.3),
-        prop::collection::vec(operation(), 1..=2 * OPERATIONS),
+        prop::collection::vec(operation(!mixed), 1..=2 * OPERATIONS),
     );
     let outcome = runner.run(&operations, |(expires, ops)| {
         count.set(count.get() + 1);
         runtime
-            .block_on(run(&redis, &raw, count.get(), expires, &ops))
+            .block_on(run(&redis, &raw, count.get(), expires, mixed, &ops))
             .map_err(TestCaseError::fail)
     });
     if let Err(error) = outcome {

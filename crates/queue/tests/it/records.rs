@@ -158,6 +158,7 @@ async fn no_key_grows_for_ever() {
     left.sort();
     let names = [
         "account:default",
+        "account_names",
         "budget:default",
         "events",
         "failed",

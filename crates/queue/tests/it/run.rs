@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use gammaq_job::State;
 use gammaq_job::state::is_legal;
 use gammaq_queue::accept::Accepted;
 use gammaq_queue::claim::{ClaimRequest, Claimed, OnAmbiguous};
 use gammaq_queue::registry::Budget;
-use gammaq_queue::settle::{Probe, SettlePolicy, Settled, Verb};
+use gammaq_queue::settle::{Probe, SettlePolicy, Verb};
 use gammaq_queue::submit::Begun;
 use gammaq_queue::{Policy, Queue};
 use gammaq_testkit::{Redis, eventually};
@@ -16,11 +17,12 @@ use redis::aio::MultiplexedConnection;
 use crate::bench::{REQUEST, SETTLE, SOON, asking, generation, item, limited, millis, queue_at, settlement};
 use crate::budget::most_in_a_window;
 use crate::model::{Known, Model};
+use crate::older::Older;
 use crate::property::Op;
 use crate::snapshot::Snapshot;
 
 const WORKERS: [&str; 3] = ["A", "B", "C"];
-const ACCOUNTS: [&str; 2] = ["x", "y"];
+pub(crate) const ACCOUNTS: [&str; 2] = ["x", "y"];
 const LIMITS: [u32; 2] = [3, 1];
 const WINDOW: u64 = 150;
 const POLICY: SettlePolicy = SettlePolicy {
@@ -38,19 +40,28 @@ const fn lease(quick: bool) -> Duration {
 }
 
 /// One queue, its model, and what the workers hold and have under way.
-struct Run<'a> {
-    queue: Queue,
+pub(crate) struct Run<'a> {
+    pub(crate) queue: Queue,
+    /// Where the last of the workers, and whoever sweeps, are of the release before.
+    older: Option<Older>,
     raw: &'a MultiplexedConnection,
-    model: Model,
+    pub(crate) model: Model,
     last: Snapshot,
     holds: Vec<(&'static str, Claimed)>,
     posts: Vec<(&'static str, Claimed)>,
     /// When POSTs arrived, by account and slot.
     arrivals: BTreeMap<(String, String), u64>,
     expires: bool,
+    /// Operations since an operator paused something, from 1 on.
+    pub(crate) pauses: u32,
 }
 
 impl Run<'_> {
+    /// The release before, where `worker` is of it.
+    fn older(&self, worker: &str) -> Option<&Older> {
+        self.older.as_ref().filter(|_| worker == WORKERS[2])
+    }
+
     async fn step(&mut self, op: &Op) -> Checked {
         match *op {
             Op::Add { id, account, kind } => self.add(id, ACCOUNTS[account], kind).await?,
@@ -74,7 +85,10 @@ impl Run<'_> {
                     on_ambiguous,
                     ..asking(worker)
                 };
-                let claim = self.queue.claim_jobs(&request).await.unwrap();
+                let claim = match self.older(worker) {
+                    Some(older) => older.claim_jobs(&request).await,
+                    None => self.queue.claim_jobs(&request).await.unwrap(),
+                };
                 self.model.claim(&request, &claim, &self.last, &ACCOUNTS)?;
                 self.holds.extend(claim.jobs.into_iter().map(|job| (worker, job)));
                 let spare = self.holds.len().saturating_sub(12);
@@ -90,11 +104,11 @@ impl Run<'_> {
                     job.slot.replace('#', "-"),
                     if second { "-second" } else { "" }
                 );
-                let recorded = self
-                    .queue
-                    .record_generation(worker, &generation(&job, &name))
-                    .await
-                    .unwrap();
+                let made = generation(&job, &name);
+                let recorded = match self.older(worker) {
+                    Some(older) => older.record_generation(worker, &made).await,
+                    None => self.queue.record_generation(worker, &made).await.unwrap(),
+                };
                 self.model.record(&job, &name, recorded)?;
             }
             Op::Settle {
@@ -108,11 +122,14 @@ impl Run<'_> {
                 let worker = WORKERS[worker];
                 let own = self.holds.iter().filter(|(holder, _)| *holder == worker);
                 let held: Vec<_> = own.map(|(_, job)| (job.id.clone(), job.fence)).collect();
-                let lost = self
-                    .queue
-                    .renew_leases(worker, lease(quick), &held)
-                    .await
-                    .unwrap();
+                let lost = match self.older(worker) {
+                    Some(older) => older.renew_leases(worker, lease(quick), &held).await,
+                    None => self
+                        .queue
+                        .renew_leases(worker, lease(quick), &held)
+                        .await
+                        .unwrap(),
+                };
                 if lost != self.model.lost(worker, &held) {
                     return Err(format!("lost {lost:?} of {held:?}"));
                 }
@@ -134,13 +151,19 @@ impl Run<'_> {
                     .await;
                 }
             }
+            Op::Operate { id, command } => self.operate(id, command).await?,
             Op::Sweep => {
-                let taken = self.queue.sweep_jobs(100).await.unwrap();
+                let taken = match &self.older {
+                    Some(older) => older.sweep_jobs().await,
+                    None => self.queue.sweep_jobs(100).await.unwrap(),
+                };
                 if taken > 0 && !self.expires {
                     return Err(format!("{taken} were swept"));
                 }
             }
         }
+        self.check().await?;
+        self.end_pauses().await?;
         self.check().await
     }
 
@@ -181,17 +204,14 @@ impl Run<'_> {
             let known = Known {
                 wish,
                 account: account.to_owned(),
-                state: if kind == 0 {
-                    gammaq_job::State::Failed
-                } else {
-                    gammaq_job::State::Queued
-                },
+                state: if kind == 0 { State::Failed } else { State::Queued },
                 fence: 0,
                 holder: String::new(),
                 generation: String::new(),
                 extra: Vec::new(),
                 resubmits: 0,
                 rested: false,
+                unwanted: false,
             };
             self.model.jobs.insert(id.clone(), known);
             // What workers remember of an earlier job of this id is out of the model's sight.
@@ -207,18 +227,20 @@ impl Run<'_> {
             return Ok(());
         };
         let not_after = u64::MAX >> 12;
-        let begun = self
-            .queue
-            .begin_submit(
-                worker,
-                &job.id,
-                job.fence,
-                not_after,
-                lease(quick),
-                "http://gamma",
-            )
-            .await
-            .unwrap();
+        let (id, fence, lease) = (&job.id, job.fence, lease(quick));
+        let begun = match self.older(worker) {
+            Some(older) => {
+                older
+                    .begin_submit(worker, id, fence, not_after, lease, "http://gamma")
+                    .await
+            }
+            None => {
+                let begun = self
+                    .queue
+                    .begin_submit(worker, id, fence, not_after, lease, "http://gamma");
+                begun.await.unwrap()
+            }
+        };
         let now = self.queue.time().await.unwrap();
         self.model.begin(worker, &job, begun, &self.last, now)?;
         if begun == Begun::Yes {
@@ -256,13 +278,14 @@ impl Run<'_> {
             .model
             .jobs
             .get(&job.id)
-            .is_some_and(|known| known.state == gammaq_job::State::Submitting);
-        let settled: Settled = self
-            .queue
-            .settle_jobs(worker, &POLICY, &[told])
-            .await
-            .unwrap()
-            .remove(0);
+            .is_some_and(|known| known.state == State::Submitting);
+        let settled = match self.older(worker) {
+            Some(older) => older.settle(worker, &POLICY, &told).await,
+            None => {
+                let settled = self.queue.settle_jobs(worker, &POLICY, &[told]).await;
+                settled.unwrap().remove(0)
+            }
+        };
         let counted = self.model.settle(worker, &job, verb, settled)?;
         if counted && begun && matches!(verb, Verb::Requeue(_) | Verb::Fail) {
             // Refused, or not even sent: no generation comes of it.
@@ -274,7 +297,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    async fn check(&mut self) -> Checked {
+    pub(crate) async fn check(&mut self) -> Checked {
         let ids = (0..9).map(|id| format!("j{id}")).collect();
         let now = Snapshot::of(&self.queue, self.raw, &ids, &ACCOUNTS).await;
         self.model.compare(&now, self.expires)?;
@@ -283,11 +306,17 @@ impl Run<'_> {
             let Some(old) = self.last.jobs.get(id) else {
                 continue;
             };
-            if old.state() != job.state() && !is_legal(Some(old.state()), job.state()) {
-                return Err(format!("{id} went from {} to {}", old.state(), job.state()));
+            let (from, to) = (old.state(), job.state());
+            // A wish to cancel is carried out in the step that brings the end of the submit: two moves in one.
+            let wished = to == State::Cancelled && !old.get("cancel_requested").is_empty();
+            let is_legal = is_legal(Some(from), to) || (wished && is_legal(Some(from), State::Generating));
+            if from != to && !is_legal {
+                return Err(format!("{id} went from {from} to {to}"));
             }
+            let former = old.get("generation_id");
+            let mut extra = job.get("extra_generation_id").split(',');
             let kept =
-                old.get("generation_id").is_empty() || old.get("generation_id") == job.get("generation_id");
+                former.is_empty() || former == job.get("generation_id") || extra.any(|it| it == former);
             if job.number("fence") < old.number("fence") || !kept {
                 return Err(format!("{id}: {old:?} became {job:?}"));
             }
@@ -318,33 +347,34 @@ impl Run<'_> {
     }
 }
 
-/// Runs `ops` on a queue of its own; where it `expires`, results are kept for a moment only.
+/// Runs `ops` on a queue of its own; where it `expires`, results are kept for a moment only, and where it is `mixed`,
+/// one of the workers is of the release before.
 pub(crate) async fn run(
     redis: &Redis,
     raw: &MultiplexedConnection,
     case: u64,
     expires: bool,
+    mixed: bool,
     ops: &[Op],
 ) -> Checked {
-    let results_ttl = if expires { millis(60) } else { SOON };
-    let queue = queue_at(
-        redis,
-        &format!("case-{case}"),
-        Policy {
-            results_ttl,
-            ..Policy::default()
-        },
-    );
+    let policy = Policy {
+        results_ttl: if expires { millis(60) } else { SOON },
+        ..Policy::default()
+    };
+    let queue = queue_at(redis, &format!("case-{case}"), policy);
     queue.check_schema().await.unwrap();
     queue.create_inbox().await.unwrap();
+    queue.begin_life(rand::random()).await.unwrap();
     for (name, limit) in ACCOUNTS.iter().zip(LIMITS) {
         let budget = Budget {
             limit,
             window: millis(WINDOW),
+            credits_floor: None,
         };
         queue.register_account(name, budget).await.unwrap();
     }
     let mut run = Run {
+        older: mixed.then(|| Older::new(&queue, raw, policy)),
         queue,
         raw,
         model: Model::default(),
@@ -353,6 +383,7 @@ pub(crate) async fn run(
         posts: Vec::new(),
         arrivals: BTreeMap::new(),
         expires,
+        pauses: 0,
     };
     run.check().await?;
     for (n, op) in ops.iter().enumerate() {

@@ -143,7 +143,7 @@ impl ProcessBuilder {
     }
 }
 
-fn is_setting(key: &OsString) -> bool {
+pub(crate) fn is_setting(key: &OsString) -> bool {
     key.to_str()
         .is_some_and(|key| key.starts_with(SETTINGS_PREFIX) || SETTINGS.contains(&key))
 }

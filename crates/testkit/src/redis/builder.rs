@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use super::{Redis, client};
-use crate::{Process, eventually, free_port};
+use crate::{Certificates, Process, eventually, free_port};
 
 const SERVER_VARIABLE: &str = "GAMMAQ_TEST_REDIS";
 const DEFAULT_SERVER: &str = "redis-server";
@@ -22,6 +22,17 @@ const PORT_ATTEMPTS: u32 = 20;
 pub struct RedisBuilder {
     binary: PathBuf,
     config: Vec<(String, String)>,
+    kind: Kind,
+    encrypted: bool,
+}
+
+/// What a server is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Plain,
+    Sentinel,
+    /// A node of a cluster.
+    Node,
 }
 
 impl RedisBuilder {
@@ -30,6 +41,8 @@ impl RedisBuilder {
         Self {
             binary: binary.into(),
             config: Vec::new(),
+            kind: Kind::Plain,
+            encrypted: false,
         }
     }
 
@@ -44,6 +57,48 @@ impl RedisBuilder {
     #[must_use]
     pub fn aof_always(self) -> Self {
         self.config("appendonly", "yes").config("appendfsync", "always")
+    }
+
+    /// Makes it a replica of the server that listens on this port of the loopback interface: a master's, or that of a
+    /// [`crate::Proxy`] in front of it.
+    #[must_use]
+    pub fn replica_of(self, port: u16) -> Self {
+        self.config("replicaof", &format!("127.0.0.1 {port}"))
+            .config("repl-diskless-sync-delay", "0")
+    }
+
+    /// Makes it a sentinel, that decides alone: it watches the master on this port and calls it `name`, takes it for
+    /// dead after three seconds, and promotes a replica. One that follows the master through a proxy is told the
+    /// master's own address after two minutes.
+    #[must_use]
+    pub fn sentinel_of(mut self, name: &str, port: u16) -> Self {
+        self.kind = Kind::Sentinel;
+        self.config("sentinel", &format!("monitor {name} 127.0.0.1 {port} 1"))
+            .config("sentinel", &format!("down-after-milliseconds {name} 3000"))
+            .config("sentinel", &format!("failover-timeout {name} 120000"))
+    }
+
+    /// Makes it a node of a cluster: see [`crate::Cluster`].
+    #[must_use]
+    pub(super) fn node(mut self) -> Self {
+        self.kind = Kind::Node;
+        self.config("cluster-enabled", "yes")
+            .config("cluster-config-file", "nodes.conf")
+            .config("cluster-node-timeout", "2000")
+            .config("repl-diskless-sync-delay", "0")
+    }
+
+    /// Has it listen for TLS as well ([`Redis::tls_url`]), with this certificate. It asks clients for none.
+    #[must_use]
+    pub fn tls(mut self, certificates: &Certificates) -> Self {
+        self.encrypted = true;
+        self.config("tls-cert-file", &certificates.certificate().display().to_string())
+            .config("tls-key-file", &certificates.key().display().to_string())
+            .config(
+                "tls-ca-cert-file",
+                &certificates.authority().display().to_string(),
+            )
+            .config("tls-auth-clients", "no")
     }
 
     /// Runs this server program, which may be Valkey's; otherwise the one in the environment variable
@@ -75,6 +130,8 @@ impl RedisBuilder {
                 binary: self.binary.clone(),
                 dir: dir.path().to_owned(),
                 port: free_port(),
+                tls_port: self.encrypted.then(free_port),
+                kind: self.kind,
             };
             launch.write_config(&self.config);
             if let Launched::Ready(server) = launch.start().await {
@@ -95,6 +152,8 @@ impl RedisBuilder {
 pub(super) struct Launch {
     pub(super) binary: PathBuf,
     pub(super) port: u16,
+    pub(super) tls_port: Option<u16>,
+    pub(super) kind: Kind,
     dir: PathBuf,
 }
 
@@ -114,6 +173,9 @@ impl Launch {
             "bind 127.0.0.1\nport {port}\nunixsocket \"{}\"\ndir \"{dir}\"\nsave \"\"\nappendonly no\n",
             socket.display()
         );
+        if let Some(port) = self.tls_port {
+            let _ = writeln!(text, "tls-port {port}");
+        }
         for (key, value) in more {
             let _ = writeln!(text, "{key} {value}");
         }
@@ -128,6 +190,7 @@ impl Launch {
     pub(super) async fn start(&self) -> Launched {
         let server = Process::builder(&self.binary)
             .arg(self.dir.join(CONFIG_FILE))
+            .args((self.kind == Kind::Sentinel).then_some("--sentinel"))
             .env("LC_ALL", "C")
             .name(format!("redis-server:{}", self.port))
             .spawn();

@@ -11,7 +11,7 @@ use tokio::net::UnixStream;
 use tokio::process::Command;
 use tokio::time::timeout;
 
-use super::builder::Launch;
+use super::builder::{Kind, Launch};
 
 const DEFAULT_CLI: &str = "redis-cli";
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
@@ -31,6 +31,8 @@ pub(super) async fn run(launch: &Launch, password: Option<&str>, args: &[&str], 
     let mut command = Command::new(program(&launch.binary));
     command
         .args(["-h", "127.0.0.1", "-p", &port.to_string(), "--no-auth-warning"])
+        // It follows redirections, to a slot that is being moved, too.
+        .args((launch.kind == Kind::Node && args.first() != Some(&"CLUSTER")).then_some("-c"))
         .args(args);
     match password {
         Some(password) => command.env("REDISCLI_AUTH", password),

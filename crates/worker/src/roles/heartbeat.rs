@@ -18,8 +18,12 @@ pub(crate) async fn run(app: Arc<App>) {
     every.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         every.tick().await;
+        app.pulses.heartbeat.beat();
         let mut fields = app.about.clone();
         fields.push(("running", app.holds.count().to_string()));
+        if let Some(reason) = app.halt.remind() {
+            fields.push(("halted", reason.to_owned()));
+        }
         let beat = Heartbeat {
             worker: &app.worker,
             fields: &fields,

@@ -10,6 +10,7 @@ use gammaq_queue::{Error, Queue};
 use tokio::time::Instant;
 
 use crate::app::App;
+use crate::traces::Accepting;
 
 /// How long a read waits for the first entry; a worker that is to stop waits for it, too.
 pub(crate) const BLOCK: Duration = Duration::from_millis(500);
@@ -31,6 +32,12 @@ pub(crate) async fn run(app: Arc<App>, reader: Queue) {
     let mut failures = 0_u32;
     let mut again = Again::default();
     while !app.stop.is_cancelled() {
+        app.pulses.intake.beat();
+        if app.halt.is_halted() {
+            app.pulses.intake.rest();
+            // Entries given to this worker would wait out a lease before another gets them.
+            return app.stop.cancelled().await;
+        }
         let take_over = Instant::now() >= next_take_over;
         let read = async {
             if take_over {
@@ -48,6 +55,7 @@ pub(crate) async fn run(app: Arc<App>, reader: Queue) {
         match read {
             Ok(entries) => {
                 failures = 0;
+                app.vitals.asked();
                 count = next_count(count, &entries);
                 again.went_on(entries.last().map(|entry| entry.id.clone()));
                 accept(&app, entries).await;
@@ -60,17 +68,30 @@ pub(crate) async fn run(app: Arc<App>, reader: Queue) {
                     tracing::warn!(%error, failures, "intake waits for Redis");
                 }
                 if let Error::NoGroup = error {
-                    // The inbox was deleted with its group: what was in it then is gone, what comes is read.
-                    if let Err(error) = app.queue.create_inbox().await {
-                        tracing::warn!(%error, "the inbox could not be made");
-                    }
+                    make_inbox(&app).await;
                 }
                 tokio::select! {
+                    biased;
                     () = app.stop.cancelled() => {}
                     () = tokio::time::sleep(Duration::from_millis(50) * failures.min(10)) => {}
                 }
             }
         }
+    }
+    app.pulses.intake.rest();
+}
+
+/// The inbox was deleted with its group: what was in it then is gone, what comes is read. Where the whole queue is
+/// gone, it is not for this worker to begin another.
+async fn make_inbox(app: &App) {
+    match app.queue.is_reset().await {
+        Ok(true) => app.halt.halt(),
+        Ok(false) => {
+            if let Err(error) = app.queue.create_inbox().await {
+                tracing::warn!(%error, "the inbox could not be made");
+            }
+        }
+        Err(error) => tracing::warn!(%error, "whether the inbox is to be made can't be asked"),
     }
 }
 
@@ -131,6 +152,7 @@ fn size(entry: &InboxEntry) -> usize {
 async fn take_over_entries(app: &App) -> Result<(), Error> {
     let mut cursor = "0-0".to_owned();
     loop {
+        app.pulses.intake.beat();
         let (next, entries) = app
             .queue
             .take_over_entries(&app.worker, app.lease, &cursor, FIRST_COUNT)
@@ -150,46 +172,57 @@ async fn take_over_entries(app: &App) -> Result<(), Error> {
     app.queue.forget_consumers(FORGET_AFTER).await
 }
 
+/// Entries on their way to jobs, each with its span.
+#[derive(Default)]
+struct Batch {
+    items: Vec<AcceptItem>,
+    spans: Vec<Accepting>,
+}
+
 /// Accepts entries, in calls of bounded size.
 async fn accept(app: &App, entries: Vec<InboxEntry>) {
-    let mut items = Vec::new();
+    let mut batch = Batch::default();
     let mut bytes = 0;
     for entry in entries {
         bytes += size(&entry);
-        let judged = judge(&Entry {
+        let mut judged = judge(&Entry {
             entry_id: &entry.id,
             fields: &entry.fields,
         });
+        batch.spans.push(Accepting::begin(app, &mut judged));
         let account_known = app.knows(judged.job().account.as_str());
-        items.push(AcceptItem {
+        batch.items.push(AcceptItem {
             entry_id: entry.id,
             judged,
             account_known,
         });
         if bytes > CALL_BYTES {
-            accept_items(app, std::mem::take(&mut items)).await;
+            accept_items(app, std::mem::take(&mut batch)).await;
             bytes = 0;
         }
     }
-    accept_items(app, items).await;
+    accept_items(app, batch).await;
 }
 
 /// Tries at least once, and again until Redis has them or the worker is to stop.
-async fn accept_items(app: &App, items: Vec<AcceptItem>) {
-    if items.is_empty() {
+async fn accept_items(app: &App, batch: Batch) {
+    if batch.items.is_empty() {
         return;
     }
     let mut wait = Duration::from_millis(50);
     loop {
-        match app.queue.accept_jobs(&app.worker, &items).await {
+        app.pulses.intake.beat();
+        match app.queue.accept_jobs(&app.worker, &batch.items).await {
+            Ok(outcomes) if outcomes.contains(&Accepted::Reset) => return app.halt.halt(),
             Ok(outcomes) => {
-                report(&items, &outcomes);
+                report(app, batch, &outcomes);
                 app.schedule.at_most(Instant::now());
                 return;
             }
-            Err(error) if !error.is_temporary() => return accept_singly(app, items, &error).await,
+            Err(error @ Error::NewerSchema { .. }) => return app.end(error),
+            Err(error) if !error.is_temporary() => return accept_singly(app, batch, &error).await,
             Err(error) => {
-                tracing::warn!(%error, entries = items.len(), "accepting entries waits for Redis");
+                tracing::warn!(%error, entries = batch.items.len(), "accepting entries waits for Redis");
                 if app.stop.is_cancelled() {
                     return;
                 }
@@ -201,30 +234,41 @@ async fn accept_items(app: &App, items: Vec<AcceptItem>) {
 }
 
 /// One of them can't be written: the others go through. It stays in the inbox, and is tried again after a lease.
-async fn accept_singly(app: &App, mut items: Vec<AcceptItem>, error: &Error) {
-    if items.len() == 1 {
-        let (entry, job) = (&items[0].entry_id, &items[0].judged.job().id);
+async fn accept_singly(app: &App, mut batch: Batch, error: &Error) {
+    if let [item] = batch.items.as_slice() {
+        let (entry, job) = (&item.entry_id, &item.judged.job().id);
         tracing::error!(%error, entry, id = %job, "an entry can't be made a job; it stays in the inbox");
         return;
     }
-    while let Some(item) = items.pop() {
-        Box::pin(accept_items(app, vec![item])).await;
+    while let (Some(item), Some(span)) = (batch.items.pop(), batch.spans.pop()) {
+        let single = Batch {
+            items: vec![item],
+            spans: vec![span],
+        };
+        Box::pin(accept_items(app, single)).await;
     }
 }
 
-fn report(items: &[AcceptItem], outcomes: &[Accepted]) {
-    for (item, outcome) in items.iter().zip(outcomes) {
+fn report(app: &App, batch: Batch, outcomes: &[Accepted]) {
+    for ((item, span), outcome) in batch.items.iter().zip(batch.spans).zip(outcomes) {
         let job = item.judged.job();
+        span.end(job, *outcome);
         match outcome {
-            Accepted::Queued => tracing::info!(id = %job.id, account = %job.account, "queued"),
+            Accepted::Queued => {
+                app.measures.accepted.increment(1);
+                tracing::info!(id = %job.id, account = %job.account, "queued");
+            }
             Accepted::Failed => {
-                tracing::warn!(id = %job.id, account = %job.account, "failed at once: see its error")
+                app.measures.accepted.increment(1);
+                app.measures.rejected.increment(1);
+                tracing::warn!(id = %job.id, account = %job.account, "failed at once: see its error");
             }
             Accepted::Known => tracing::debug!(id = %job.id, "known already"),
             Accepted::Conflict => {
                 tracing::warn!(id = %job.id, "another request under a known id: nothing changed")
             }
             Accepted::Gone => tracing::debug!(entry = item.entry_id, "taken in by another worker"),
+            Accepted::Reset => {}
         }
     }
 }

@@ -14,7 +14,7 @@ const BATCH: usize = 200;
 pub(crate) async fn run(app: Arc<App>) {
     loop {
         // Spread, so that many workers don't sweep together.
-        tokio::time::sleep(EVERY.mul_f64(0.5 + rand::random::<f64>())).await;
+        tokio::time::sleep(EVERY.mul_f64(0.5 + app.chance.fraction())).await;
         loop {
             match app.queue.sweep_jobs(BATCH).await {
                 Ok(taken) if taken > 0 => tracing::debug!(taken, "swept"),

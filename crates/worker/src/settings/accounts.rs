@@ -1,10 +1,12 @@
 //! The accounts, and secrets that stand in files.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use gammaq_job::AccountName;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::directory::read_directory;
 use super::forms::{FilePath, NAME_ALLOWED};
 use super::keys;
 use super::load::{Loader, Purpose};
@@ -15,9 +17,9 @@ use super::secrets::{is_open_to_all, read_secret};
 use super::sections::AccountSettings;
 
 impl Loader {
-    pub(super) fn accounts(&mut self, more_in_directory: bool) -> BTreeMap<AccountName, AccountSettings> {
+    pub(super) fn accounts(&mut self, directory: Option<&Path>) -> BTreeMap<AccountName, AccountSettings> {
         let names = self.reader.accounts();
-        if names.is_empty() && !more_in_directory && self.purpose == Purpose::Worker {
+        if names.is_empty() && directory.is_none() && self.purpose == Purpose::Worker {
             let what = "a worker needs an account: set GAMMA_API_KEY, or accounts.default.api_key_file";
             self.reader.problems.push(Problem::new("accounts", what));
         }
@@ -35,8 +37,48 @@ impl Loader {
                 }
             }
         }
+        if let Some(directory) = directory
+            && self.purpose == Purpose::Worker
+        {
+            self.accounts_in(directory, &mut accounts);
+        }
         self.warn_of_shared_keys(&accounts);
         accounts
+    }
+
+    /// Adds the accounts of `accounts_dir` that have a usable key. The others are no reason not to start: their files
+    /// may still be written, and are read again.
+    fn accounts_in(&mut self, directory: &Path, accounts: &mut BTreeMap<AccountName, AccountSettings>) {
+        let read = match read_directory(directory) {
+            Ok(read) => read,
+            Err(what) => return self.reader.refuse(&keys::ACCOUNTS_DIR, None, what),
+        };
+        let open: Vec<_> = read
+            .accounts
+            .keys()
+            .filter(|name| is_open_to_all(&directory.join(name.as_str())))
+            .map(AccountName::as_str)
+            .collect();
+        if !open.is_empty() {
+            let open = open.join(", ");
+            self.reader
+                .warn(format!("everybody can read files of accounts_dir: {open}"));
+        }
+        for (name, found) in read.accounts {
+            // Where the settings have the name, too, they count, and the watch over the directory says so.
+            if let (Ok(api_key), Ok(limits)) = (found.key, found.limits)
+                && !accounts.contains_key(&name)
+            {
+                let account = AccountSettings {
+                    api_key,
+                    limit: limits.limit,
+                    window: limits.window,
+                    credits_floor: limits.credits_floor,
+                    in_directory: true,
+                };
+                accounts.insert(name, account);
+            }
+        }
     }
 
     /// Checks all of an account. A client gets none.
@@ -51,6 +93,7 @@ impl Loader {
             limit: limit?,
             window: window?,
             credits_floor,
+            in_directory: false,
         })
     }
 

@@ -132,10 +132,10 @@ keys! {
         "the length of the rolling window that `limit` counts in";
     ACCOUNT_CREDITS_FLOOR: Count<NonZeroU64> = "accounts.<name>.credits_floor", None,
         count_u64(1, 1_000_000_000),
-        "with fewer credits left than this the account starts nothing more";
+        "with fewer credits left than this, as Gamma said last, the account starts nothing more; looks go on";
     ACCOUNTS_DIR: FilePath = "accounts_dir", None,
         FilePath { to: "a directory" },
-        "a directory with one file an account: its name the account's, its content the key";
+        "a directory with one file an account, its name the account's, its content the key; read again every second; `<name>.toml` there may set `limit`, `window` and `credits_floor`";
     SUBMIT_ON_AMBIGUOUS: Choice<Policy> = "submit.on_ambiguous", Some("park"),
         Choice(&[("park", Policy::Park), ("resubmit", Policy::Resubmit)]),
         "what becomes of a job whose submit had no clear answer; a resubmit may pay a second time";
@@ -204,10 +204,10 @@ keys! {
         "the hosts that callbacks may go to";
     ADMIN_LISTEN: Listen = "admin.listen", Some("127.0.0.1:9464"),
         Listen,
-        "where metrics, health and the dashboard are served";
+        "where the dashboard, `/metrics`, `/healthz` and `/readyz` are served: [docs/DASHBOARD.md](docs/DASHBOARD.md), [docs/METRICS.md](docs/METRICS.md)";
     ADMIN_TOKEN_FILE: FilePath = "admin.token_file", None,
         FilePath { to: "a file with a token" },
-        "a file with the token that the dashboard asks for";
+        "a file with the token that the dashboard asks for, at least 16 characters; without it nothing is done there, and nothing shown off the loopback";
     LOG_FORMAT: Choice<LogFormat> = "log.format", Some("auto"),
         Choice(&[("auto", LogFormat::Auto), ("pretty", LogFormat::Pretty), ("json", LogFormat::Json)]),
         "how log lines look; auto is pretty on a terminal and JSON elsewhere";

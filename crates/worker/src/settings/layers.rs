@@ -198,10 +198,6 @@ impl<'a> Layers<'a> {
     fn refused(&mut self, setting: &dyn Setting, entry: &Entry) -> Option<String> {
         let not_yet = self.not_yet.iter().find(|not_yet| not_yet.path == setting.path());
         match (not_yet.map(|not_yet| not_yet.meanwhile), &entry.value) {
-            (Some(Meanwhile::Only(works)), ValueKind::String(word)) if word.trim() == works => None,
-            (Some(Meanwhile::Only(works)), _) => {
-                Some(format!("not built yet in this version; allowed: {works}"))
-            }
             (Some(Meanwhile::Refused), _) => Some("not built yet in this version; leave it out".to_owned()),
             (_, ValueKind::Table(_)) => Some(format!("not a value; allowed: {}", setting.allowed())),
             (Some(Meanwhile::Idle), _) => {

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use secrecy::ExposeSecret;
+
 use super::addresses::{RedisUrl, is_loopback};
 use super::keys::{self, Mode, Policy};
 use super::layers::Layers;
@@ -19,6 +21,9 @@ use super::source::Source;
 
 /// The file that is read when no other is named, below the working directory.
 pub const DEFAULT_FILE: &str = "config/gammaq.toml";
+
+/// What is shorter can be guessed.
+const SHORTEST_TOKEN: usize = 16;
 
 /// Who wants the settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +102,7 @@ impl Loader {
         let redis = self.redis();
         let gamma = self.gamma();
         let accounts_dir = self.reader.value(&keys::ACCOUNTS_DIR);
-        let accounts = self.accounts(accounts_dir.is_some());
+        let accounts = self.accounts(accounts_dir.as_deref());
         let submit = self.submit();
         let poll = self.poll();
         let worker = self.worker();
@@ -255,6 +260,14 @@ impl Loader {
 
     fn admin(&mut self) -> Option<AdminSettings> {
         let token = self.secret_in(&keys::ADMIN_TOKEN_FILE, None);
+        if token
+            .as_ref()
+            .is_some_and(|token| token.expose_secret().len() < SHORTEST_TOKEN)
+        {
+            let what =
+                format!("this file's token is too short; allowed: at least {SHORTEST_TOKEN} characters");
+            self.reader.refuse(&keys::ADMIN_TOKEN_FILE, None, what);
+        }
         Some(AdminSettings {
             listen: self.reader.value(&keys::ADMIN_LISTEN)?,
             token,
@@ -313,6 +326,12 @@ impl Loader {
         if redis.response_timeout >= worker.lease {
             r.warn(
                 "redis.response_timeout is not below worker.lease: one slow answer costs a worker its jobs"
+                    .to_owned(),
+            );
+        }
+        if worker.shutdown_grace < gamma.request_timeout {
+            r.warn(
+                "worker.shutdown_grace is below gamma.request_timeout: a submit that is cut off by a stop is parked"
                     .to_owned(),
             );
         }

@@ -10,6 +10,7 @@
 
 mod accounts;
 mod addresses;
+mod directory;
 mod forms;
 mod keys;
 mod layers;
@@ -27,6 +28,7 @@ mod source;
 mod tests;
 
 pub use addresses::{HostPattern, RedisUrl};
+pub(crate) use directory::{Directory, Found, read_directory};
 pub use load::DEFAULT_FILE;
 pub use problems::{Problem, Problems};
 pub use reference::reference;

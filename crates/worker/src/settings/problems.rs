@@ -21,8 +21,14 @@ pub struct Problem {
 impl Problem {
     pub(super) fn new(key: impl AsRef<str>, what: impl Into<String>) -> Self {
         // A key that nobody knows may be anything: a line break, or an API key in the wrong place.
+        let shown = shown_key(key.as_ref());
         Self {
-            key: shown_key(key.as_ref()),
+            // A line of nothing but what is wrong would name no setting.
+            key: if shown.is_empty() {
+                "\"\"".to_owned()
+            } else {
+                shown
+            },
             value: None,
             origin: None,
             what: what.into(),
@@ -35,7 +41,9 @@ impl Problem {
     }
 
     pub(super) fn found_in(mut self, origin: Option<&str>) -> Self {
-        self.origin = origin.map(str::to_owned);
+        // The name of a variable may hold a line break, too.
+        let plain = |c: char| if c.is_control() { ' ' } else { c };
+        self.origin = origin.map(|origin| origin.chars().map(plain).collect());
         self
     }
 }

@@ -12,10 +12,9 @@ pub fn reference() -> String {
             .map_or_else(|| "none".to_owned(), |default| format!("`{default}`"));
         let not_yet = NOT_YET.iter().find(|not_yet| not_yet.path == setting.path());
         let not_yet = match not_yet.map(|not_yet| not_yet.meanwhile) {
-            Some(Meanwhile::Refused) => " (not in this version)".to_owned(),
-            Some(Meanwhile::Only(works)) => format!(" (in this version `{works}` alone)"),
-            Some(Meanwhile::Idle) => " (no effect in this version)".to_owned(),
-            None => String::new(),
+            Some(Meanwhile::Refused) => " (not in this version)",
+            Some(Meanwhile::Idle) => " (no effect in this version)",
+            None => "",
         };
         let (path, allowed, about) = (setting.path(), cell(&setting.allowed()), setting.about());
         table.push_str(&format!(

@@ -69,8 +69,6 @@ pub(super) struct NotYet {
 pub(super) enum Meanwhile {
     /// It is refused.
     Refused,
-    /// It is refused unless it has the one value that works already.
-    Only(&'static str),
     /// It is taken with a warning: it sizes something that doesn't happen yet, so nothing goes wrong without it.
     Idle,
 }
@@ -81,19 +79,12 @@ const fn not_yet(path: &'static str, meanwhile: Meanwhile) -> NotYet {
 
 /// The settings that this version doesn't act on. A line goes when what it names is built.
 pub(super) static NOT_YET: &[NotYet] = &[
-    not_yet("redis.mode", Meanwhile::Only("standalone")),
-    not_yet("redis.durability", Meanwhile::Only("none")),
-    not_yet("accounts.<name>.credits_floor", Meanwhile::Refused),
-    not_yet("accounts_dir", Meanwhile::Refused),
-    not_yet("submit.journal", Meanwhile::Refused),
     not_yet("exports.store", Meanwhile::Refused),
     not_yet("exports.timeout", Meanwhile::Idle),
     not_yet("exports.max_bytes", Meanwhile::Idle),
     not_yet("exports.allowed_hosts", Meanwhile::Idle),
     not_yet("callbacks.secret_file", Meanwhile::Refused),
     not_yet("callbacks.allowed_hosts", Meanwhile::Refused),
-    not_yet("admin.listen", Meanwhile::Idle),
-    not_yet("admin.token_file", Meanwhile::Refused),
 ];
 
 /// Where a written key leads.
@@ -208,7 +199,6 @@ mod tests {
                 .find(|setting| setting.path() == not_yet.path)
                 .expect(not_yet.path);
             match not_yet.meanwhile {
-                Meanwhile::Only(works) => assert_eq!(setting.default(), Some(works), "{}", not_yet.path),
                 Meanwhile::Refused => assert_eq!(setting.default(), None, "{}", not_yet.path),
                 Meanwhile::Idle => {}
             }

@@ -8,10 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gammaq_job::{AccountName, QueueName};
+use gammaq_queue::registry::Budget;
+pub use gammaq_queue::{Durability, Mode as RedisMode};
 use secrecy::SecretString;
 use url::Url;
 
 use super::addresses::{HostPattern, RedisUrl};
+use super::directory::Limits;
 
 /// Everything that an operator may set. Cheap enough to clone once a task; it never shows a secret.
 #[derive(Debug, Clone)]
@@ -20,7 +23,7 @@ pub struct Settings {
     pub redis: RedisSettings,
     /// Where Gamma is.
     pub gamma: GammaSettings,
-    /// The accounts that this process has a key for. Empty for a client, which needs no key.
+    /// The accounts that this process has a key for at its start. Empty for a client, which needs no key.
     pub accounts: Arc<BTreeMap<AccountName, AccountSettings>>,
     /// A directory with more accounts.
     pub accounts_dir: Option<PathBuf>,
@@ -65,31 +68,6 @@ pub struct RedisSettings {
     pub durability: Durability,
 }
 
-/// How Redis is set up.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum RedisMode {
-    /// One server.
-    Standalone,
-    /// A cluster; the addresses are some of its nodes.
-    Cluster,
-    /// A master that sentinels watch; the addresses are the sentinels'.
-    Sentinel {
-        /// What the sentinels call the master.
-        master: String,
-    },
-}
-
-/// When the id of a generation counts as stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Durability {
-    /// When the server has answered.
-    None,
-    /// When it is in the server's append-only file.
-    Aof,
-    /// When a replica has it.
-    Replica,
-}
-
 /// Where Gamma is.
 #[derive(Debug, Clone)]
 pub struct GammaSettings {
@@ -112,6 +90,31 @@ pub struct AccountSettings {
     pub window: Duration,
     /// With fewer credits left than this the account starts nothing more.
     pub credits_floor: Option<NonZeroU64>,
+    /// Whether it stands in `accounts_dir`, and may change there.
+    pub in_directory: bool,
+}
+
+impl AccountSettings {
+    /// What Redis is told that the account may start.
+    pub(crate) fn budget(&self) -> Budget {
+        Limits {
+            limit: self.limit,
+            window: self.window,
+            credits_floor: self.credits_floor,
+        }
+        .budget()
+    }
+}
+
+impl Limits {
+    /// What Redis is told that the account may start.
+    pub(crate) fn budget(&self) -> Budget {
+        Budget {
+            limit: self.limit.get(),
+            window: self.window,
+            credits_floor: self.credits_floor.map(NonZeroU64::get),
+        }
+    }
 }
 
 /// How a paid call is guarded.

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use super::shown::shown_key;
+
 /// Where settings come from: a file, under environment variables, under flags.
 ///
 /// `Debug` shows names alone, since a value may be a key.
@@ -102,13 +104,13 @@ impl Overrides {
 
 impl fmt::Debug for Overrides {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Without a = the "key" may be anything.
+        // Without a = the "key" may be anything; an API key may end with one.
         f.debug_list()
             .entries(
                 self.0
                     .iter()
                     .filter(|given| given.value.is_some())
-                    .map(|given| &given.key),
+                    .map(|given| shown_key(&given.key)),
             )
             .finish()
     }

@@ -1,6 +1,7 @@
 //! The steps of a job, one file each. A step does one exchange with Gamma and ends in an outcome; nothing in it
 //! repeats, and only the recording of a generation waits.
 
+pub(crate) mod journaled;
 mod look;
 mod submit;
 
@@ -8,19 +9,24 @@ use std::sync::Arc;
 
 use apalis_core::error::BoxDynError;
 use apalis_core::task::data::Data;
+use gammaq_crash::at;
 use gammaq_queue::claim::Step;
 
 use crate::app::App;
 use crate::hold::Hold;
 use crate::outcome::Outcome;
+use crate::traces::StepTrace;
 
 /// The handler that apalis calls for each claimed job.
 pub(crate) async fn run(hold: Arc<Hold>, app: Data<Arc<App>>) -> Result<Outcome, BoxDynError> {
-    let Some(target) = app.target(&hold.job) else {
+    let Some(target) = app.keyring.target(&hold.job) else {
         return Ok(Outcome::Released);
     };
-    Ok(match hold.job.step {
-        Step::Submit => submit::submit(&app, &hold, &target).await,
-        Step::Look => look::look(&app, &hold, &target).await,
-    })
+    let mut trace = StepTrace::begin(&app, &hold.job);
+    let outcome = match hold.job.step {
+        Step::Submit => at("step_submit", submit::submit(&app, &hold, &target, &mut trace)).await,
+        Step::Look => at("step_look", look::look(&app, &hold, &target, &mut trace)).await,
+    };
+    trace.end(&hold.job, &outcome);
+    Ok(outcome)
 }

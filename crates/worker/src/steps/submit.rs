@@ -1,23 +1,28 @@
 //! The paid call.
 //!
 //! Invariant: for each intent in Redis at most one POST leaves, and every generation that Gamma names reaches Redis
-//! or a log. In order: the intent, the POST, the record. What breaks off before the intent is known to be written
-//! sends nothing; what breaks off after it is never taken for unsent without proof.
+//! or a log. In order: the journal is asked, the intent in Redis, the intent in the journal, the POST, the generation
+//! in both. What breaks off before both intents are known to be written sends nothing; what breaks off after that is
+//! never taken for unsent without proof.
 
 use std::time::Duration;
 
 use bytes::Bytes;
+use gammaq_crash::at;
 use gammaq_gamma::{Answer, Submitted, Target};
 use gammaq_queue::Error;
 use gammaq_queue::submit::{Begun, Generation, Recorded};
 use tokio::time::Instant;
 
-use crate::app::{App, engine};
+use crate::admin::Exchange;
+use crate::app::{App, FULL_FOR, NOT_DURABLE_FOR, engine};
 use crate::hold::Hold;
 use crate::outcome::Outcome;
+use crate::steps::journaled;
+use crate::traces::StepTrace;
 
 /// Submits one job. Once the intent is written it isn't cancelled, whoever wants to stop.
-pub(crate) async fn submit(app: &App, hold: &Hold, target: &Target) -> Outcome {
+pub(crate) async fn submit(app: &App, hold: &Hold, target: &Target, trace: &mut StepTrace<'_>) -> Outcome {
     let job = &hold.job;
     if app.stop.is_cancelled() {
         return Outcome::Released;
@@ -26,11 +31,21 @@ pub(crate) async fn submit(app: &App, hold: &Hold, target: &Target) -> Outcome {
         return Outcome::NoRequest;
     }
     let body = Bytes::from(gammaq_job::request::body(&job.request, &job.exports));
+    let checked = match at("check", journaled::check(app, hold)).await {
+        Ok(checked) => checked,
+        Err(outcome) => return outcome,
+    };
 
-    // Counted from before the intent, so that the last byte of the POST lies within the lease and the slot.
+    // Counted from before the intents, so that the last byte of the POST lies within the lease and the slot.
     let not_after = Instant::now() + app.lease.saturating_sub(app.request_timeout);
-    match begin(app, hold, target).await {
+    // By then nobody waits for the script's answer any more, so it must not begin anything either.
+    let begin_by = app.clock.estimate() + app.patience_ms();
+    match at("begin", begin(app, hold, target, begin_by)).await {
         Ok(Begun::Yes) => {}
+        Ok(Begun::Reset) => {
+            app.halt.halt();
+            return Outcome::Released;
+        }
         Ok(Begun::Stale | Begun::Late) if hold.lost.is_cancelled() => return Outcome::Settled,
         Ok(Begun::Stale) => {
             tracing::warn!(
@@ -42,18 +57,33 @@ pub(crate) async fn submit(app: &App, hold: &Hold, target: &Target) -> Outcome {
         }
         Ok(Begun::Late | Begun::Paused) => return Outcome::Released,
         Err(error) => {
-            if let Error::Full(_) = error {
-                app.redis_full();
+            match error {
+                Error::Full(_) => app.pause_submits(FULL_FOR),
+                Error::NotDurable(_) => app.pause_submits(NOT_DURABLE_FOR),
+                _ => {}
             }
             // The intent may be written, but nothing was sent, and giving back is fenced like all else.
-            tracing::warn!(id = job.id, %error, "the intent could not be written: nothing was sent");
+            tracing::warn!(id = job.id, %error, "the intent could not be stored: nothing was sent");
             return Outcome::NotBegun {
-                reason: "the intent could not be written to Redis".to_owned(),
+                reason: "the intent could not be stored in Redis".to_owned(),
             };
         }
     }
+    let intended = journaled::intend(app, hold, target, checked, begin_by);
+    let post = match at("intend", intended).await {
+        Ok(post) => post,
+        Err(outcome) => return outcome,
+    };
     hold.begin();
-    let answer = app.gamma.submit(target, engine(job.kind), body, not_after).await;
+    let asked = Instant::now();
+    let answer = at(
+        "post",
+        app.gamma.submit(target, engine(job.kind), body, not_after),
+    )
+    .await;
+    app.measures
+        .answered(Exchange::Submit, answer.http_status, asked.elapsed());
+    trace.answered((target, engine(job.kind)), answer.http_status, asked.elapsed());
     match &answer.outcome {
         Submitted::Accepted {
             generation_id,
@@ -66,21 +96,27 @@ pub(crate) async fn submit(app: &App, hold: &Hold, target: &Target) -> Outcome {
                 generation_id,
                 "accepted by Gamma"
             );
-            record(app, hold, &answer, generation_id, warnings).await;
+            trace.accepted(generation_id);
+            tokio::join!(
+                at("made", post.made(generation_id)),
+                at("record", record(app, hold, &answer, generation_id, warnings))
+            );
             Outcome::Settled
         }
-        _ => Outcome::Submitted(answer),
+        other => {
+            post.ended(other);
+            Outcome::Submitted(answer)
+        }
     }
 }
 
-async fn begin(app: &App, hold: &Hold, target: &Target) -> Result<Begun, Error> {
+async fn begin(app: &App, hold: &Hold, target: &Target, not_after: u64) -> Result<Begun, Error> {
     let job = &hold.job;
-    // By then nobody waits for the script's answer any more, so it must not begin anything either.
-    let not_after = app.clock.estimate() + app.patience_ms();
-    let url = target.base_url().as_str().trim_end_matches('/');
-    app.queue
-        .begin_submit(&app.worker, &job.id, job.fence, not_after, app.lease, url)
-        .await
+    let url = journaled::base_url(target);
+    let begun = app
+        .queue
+        .begin_submit(&app.worker, &job.id, job.fence, not_after, app.lease, url);
+    at("begin_submit", begun).await
 }
 
 /// Brings the generation to Redis, however long that takes: it was paid for.
@@ -113,7 +149,8 @@ async fn record(
     };
     let mut failures = 0_u32;
     loop {
-        match app.queue.record_generation(&app.worker, &generation).await {
+        let recorded = app.queue.record_generation(&app.worker, &generation);
+        match at("record_generation", recorded).await {
             Ok(recorded) => {
                 report(hold, generation_id, recorded, failures);
                 app.schedule.at_most(Instant::now() + app.rules.interval);
@@ -127,7 +164,8 @@ async fn record(
                         "Gamma accepted, but the generation could not be stored yet; kept and tried again"
                     );
                 }
-                tokio::time::sleep(Duration::from_millis(50) * failures.min(20)).await;
+                let wait = Duration::from_millis(50) * failures.min(20);
+                at("record_wait", tokio::time::sleep(wait)).await;
             }
         }
     }

@@ -35,6 +35,7 @@ struct Line<'a> {
     callback: Option<String>,
     meta: Option<serde_json::Value>,
     traceparent: Option<String>,
+    tracestate: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -173,7 +174,10 @@ fn with_line(flags: &JobFlags, line: Line<'_>, now: u64) -> Result<NewJob, Strin
     flags.account = line.account.or(flags.account);
     flags.priority = line.priority.or(flags.priority);
     flags.callback = line.callback.or(flags.callback);
-    flags.traceparent = line.traceparent.or(flags.traceparent);
+    // The two belong together.
+    if line.traceparent.is_some() {
+        (flags.traceparent, flags.tracestate) = (line.traceparent, line.tracestate);
+    }
     let request = line.request.get();
     let request = match request.starts_with('"') {
         true => serde_json::from_str::<String>(request).map_err(|error| said(&error))?,
@@ -250,6 +254,7 @@ mod tests {
             meta: None,
             callback: None,
             traceparent: None,
+            tracestate: None,
         }
     }
 

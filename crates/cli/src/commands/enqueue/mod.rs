@@ -12,11 +12,15 @@ use anyhow::Context as _;
 use clap::Args;
 use gammaq_job::request::MAX_BYTES;
 use gammaq_producer::{Body, ExportFormat, JobId, Kind, NewJob, Producer};
+use gammaq_worker::traces::Exporting;
 
 use crate::commands::wait::wait_for;
 use crate::context::Context;
 use crate::exit::{Code, Usage};
 use crate::output::time;
+
+/// How long the end of the command may wait for a collector of spans.
+const TRACES_WITHIN: Duration = Duration::from_secs(1);
 
 /// What to enqueue.
 #[derive(Debug, Args)]
@@ -91,9 +95,12 @@ struct JobFlags {
     /// An https address to call at the end; kept, but not called by this version.
     #[arg(long, value_name = "URL")]
     callback: Option<String>,
-    /// W3C trace context.
-    #[arg(long, value_name = "CONTEXT")]
+    /// The trace that the job belongs to, as W3C trace context has it.
+    #[arg(long, value_name = "CONTEXT", env = "TRACEPARENT")]
     traceparent: Option<String>,
+    /// What goes with it, of the systems that trace.
+    #[arg(long, value_name = "LIST", env = "TRACESTATE", requires = "traceparent")]
+    tracestate: Option<String>,
 }
 
 impl JobFlags {
@@ -125,11 +132,22 @@ impl JobFlags {
         if let Some(traceparent) = &self.traceparent {
             job = job.traceparent(traceparent);
         }
+        if let Some(tracestate) = &self.tracestate {
+            job = job.tracestate(tracestate);
+        }
         Ok(job)
     }
 }
 
 pub(crate) async fn run(context: &Context, args: EnqueueArgs) -> anyhow::Result<Code> {
+    let traces = Exporting::start();
+    let done = enqueue(context, args).await;
+    // Whatever becomes of the spans, nobody waits long for them.
+    traces.end(TRACES_WITHIN).await;
+    done
+}
+
+async fn enqueue(context: &Context, args: EnqueueArgs) -> anyhow::Result<Code> {
     let ids;
     let producer;
     if let Some(path) = &args.what.jsonl {

@@ -1,6 +1,7 @@
 //! The settings as a whole, from the layers to the checked sections.
 
 mod layering;
+mod not_yet;
 mod reference;
 mod secrecy;
 mod values;

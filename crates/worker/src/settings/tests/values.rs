@@ -177,7 +177,7 @@ fn a_wrong_type_is_refused_and_hides_nothing() {
 #[test]
 fn every_problem_of_every_layer_is_told_at_once() {
     let given = Given::nothing()
-        .file("pol = 1\n[redis]\nquue = 'x'\nmode = 'cluster'\n[nothing]\nx = 1\n[accounts.a]\n[accounts.b.c]\nlimit = 1")
+        .file("pol = 1\n[redis]\nquue = 'x'\n[nothing]\nx = 1\n[accounts.a]\n[accounts.b.c]\nlimit = 1")
         .env("GAMMAQ__WORKER__LEESE", "60s")
         .env("GAMMAQ__REDIS", "redis://x")
         .env("GAMMAQ__ACCOUNTS__BAD NAME__API_KEY", "k")
@@ -189,7 +189,6 @@ fn every_problem_of_every_layer_is_told_at_once() {
         "accounts.b.c (named.toml): unknown key; a name with a dot goes in quotes: [accounts.\"b.c\"]",
         "nothing (named.toml): unknown key",
         "pol (named.toml): unknown key; did you mean poll?",
-        "redis.mode = \"cluster\" (named.toml): not built yet in this version; allowed: standalone",
         "redis.quue (named.toml): unknown key; did you mean redis.queue?",
         "redis (environment variable GAMMAQ__REDIS): a section with keys is wanted, not a value",
         "worker.leese (environment variable GAMMAQ__WORKER__LEESE): unknown key; did you mean worker.lease?",
@@ -252,6 +251,7 @@ fn small_values_are_allowed() {
 fn what_is_allowed_and_odd_is_warned_of() {
     let given = Given::account()
         .set("redis.response_timeout", "60s")
+        .set("worker.shutdown_grace", "29s")
         .set("gamma.base_url", "http://gamma.test");
     let warnings = given.worker().unwrap().warnings;
     assert!(
@@ -259,7 +259,11 @@ fn what_is_allowed_and_odd_is_warned_of() {
         "{warnings:?}"
     );
     assert!(
-        warnings[1].starts_with("gamma.base_url is plain http"),
+        warnings[1].starts_with("worker.shutdown_grace is below gamma.request_timeout"),
+        "{warnings:?}"
+    );
+    assert!(
+        warnings[2].starts_with("gamma.base_url is plain http"),
         "{warnings:?}"
     );
     for here in [
@@ -275,50 +279,6 @@ fn what_is_allowed_and_odd_is_warned_of() {
                 .warnings
                 .is_empty(),
             "{here}"
-        );
-    }
-}
-
-#[test]
-fn what_is_not_built_is_refused_and_its_default_is_not() {
-    for (key, value, works) in [
-        ("redis.mode", "sentinel", Some("standalone")),
-        ("redis.durability", "aof", Some("none")),
-        ("submit.journal", "journal", None),
-        ("exports.store", "file:///tmp", None),
-        ("callbacks.secret_file", "secret", None),
-        ("callbacks.allowed_hosts", "hooks.example.com", None),
-        ("accounts_dir", "accounts", None),
-        ("accounts.default.credits_floor", "100", None),
-        ("admin.token_file", "token", None),
-    ] {
-        let given = Given::account().set(key, value);
-        for loaded in [given.worker(), given.client()] {
-            let lines = lines(&given, loaded);
-            assert_eq!(lines.len(), 1, "{lines:?}");
-            assert!(
-                lines[0].starts_with(key) && lines[0].contains("not built yet in this version"),
-                "{lines:?}"
-            );
-        }
-        if let Some(works) = works {
-            assert!(Given::account().set(key, works).worker().is_ok(), "{key}");
-        }
-    }
-}
-
-#[test]
-fn what_has_no_effect_yet_is_taken_with_a_warning() {
-    for (key, value) in [
-        ("exports.timeout", "1m"),
-        ("exports.max_bytes", "1 MiB"),
-        ("exports.allowed_hosts", "127.0.0.1"),
-        ("admin.listen", "off"),
-    ] {
-        let settings = Given::account().set(key, value).worker().unwrap();
-        assert_eq!(
-            settings.warnings,
-            [format!("{key} (--set) has no effect in this version")]
         );
     }
 }
@@ -343,70 +303,6 @@ fn a_file_of_authorities_must_be_there_and_of_use() {
     let given = given.set("redis.url", "redis://host");
     let expected = "redis.tls_ca_file is not used: no address in redis.url begins with rediss://";
     assert_eq!(given.worker().unwrap().warnings, [expected]);
-}
-
-#[test]
-fn what_is_not_built_is_read_all_the_same() {
-    let given = Given::account();
-    given.put("secret", "for-callbacks\n");
-    given.put("token", "for-admin\n");
-    let (secret, token) = (given.path("secret"), given.path("token"));
-    let given = given
-        .set("redis.mode", "sentinel")
-        .set("redis.sentinel_master", "mymaster")
-        .set("redis.url", "redis://:a,b@one:26379, redis://two:26379")
-        .set("redis.durability", "replica")
-        .set("submit.journal", "journal")
-        .set("exports.store", "s3://bucket/prefix")
-        .set("callbacks.secret_file", &secret)
-        .set("callbacks.allowed_hosts", "hooks.example.com")
-        .set("accounts_dir", "accounts")
-        .set("accounts.default.credits_floor", "100")
-        .set("admin.token_file", &token);
-    let settings = given.complete().unwrap();
-    assert_eq!(
-        settings.redis.mode,
-        RedisMode::Sentinel {
-            master: "mymaster".to_owned()
-        }
-    );
-    let urls: Vec<_> = settings.redis.urls.iter().map(|url| url.expose()).collect();
-    assert_eq!(
-        urls,
-        ["redis://:a,b@one:26379", "redis://two:26379"],
-        "a comma in a password splits nothing"
-    );
-    assert_eq!(settings.redis.durability, Durability::Replica);
-    assert_eq!(settings.exports.store.unwrap().as_str(), "s3://bucket/prefix");
-    assert!(settings.callbacks.secret.is_some() && settings.admin.token.is_some());
-    assert_eq!(
-        settings
-            .accounts
-            .values()
-            .next()
-            .unwrap()
-            .credits_floor
-            .unwrap()
-            .get(),
-        100
-    );
-    assert_eq!(settings.accounts_dir.unwrap().to_str(), Some("accounts"));
-
-    for (key, value, says) in [
-        ("redis.mode", "sentinel", "redis.sentinel_master has to say"),
-        ("redis.mode", "clustr", "did you mean cluster?"),
-        ("exports.store", "file://tmp/x", "three slashes"),
-        ("exports.store", "s3:///x", "it has no bucket"),
-        ("exports.store", "ftp://x/y", "allowed: file:///"),
-        ("submit.journal", "", "it is empty"),
-        ("admin.token_file", "/nowhere/at/all", "can't be read"),
-        ("accounts.default.credits_floor", "0", "allowed: 1 to 1000000000"),
-    ] {
-        let given = Given::account().set(key, value);
-        let lines = lines(&given, given.complete());
-        assert_eq!(lines.len(), 1, "{lines:?}");
-        assert!(lines[0].contains(says), "{key} = {value}: {lines:?}");
-    }
 }
 
 #[test]
@@ -437,4 +333,21 @@ fn a_host_pattern_means_names_below_it_or_one_host() {
     let exact = &hosts("gamma.app,[::1]");
     assert!(exact[0].matches("gamma.app") && !exact[0].matches("x.gamma.app"));
     assert!(exact[1].matches("[::1]") && exact[1].matches("::1") && !exact[1].matches("::2"));
+}
+
+#[test]
+fn a_token_that_can_be_guessed_is_refused() {
+    for (token, fits) in [("fifteen-letters", false), ("sixteen--letters", true)] {
+        let given = Given::account();
+        given.put("token", token);
+        let path = given.path("token");
+        let given = given.set("admin.token_file", &path);
+        let lines = lines(&given, given.worker());
+        assert_eq!(lines.is_empty(), fits, "{lines:?}");
+        assert!(
+            fits || lines[0].contains("at least 16 characters") && !lines[0].contains(token),
+            "{lines:?}"
+        );
+        assert!(given.client().is_ok(), "it needs no token");
+    }
 }

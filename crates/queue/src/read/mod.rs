@@ -1,42 +1,25 @@
-//! What callers and operators look at. Nothing here scans the keys of the server.
+//! What callers and operators look at. Nothing here scans the keys of the server, and every range has an end.
+//!
+//! - [`overview`]: the queue at one look, and how much happens; [`accounts`]: budgets and pauses; [`slots`]: when slots
+//!   come back;
+//! - [`pages`]: jobs, page by page; [`search`]: the job of a generation; [`story`]: all that is known of one job;
+//!   [`workers`]: who is alive;
+//! - here: one record, one result, and the indexes by themselves.
+
+pub mod accounts;
+mod batch;
+pub mod overview;
+pub mod pages;
+pub mod search;
+pub mod slots;
+pub mod story;
+pub mod workers;
 
 use std::collections::BTreeMap;
 
 use gammaq_job::{JobResult, Record, State};
 
 use crate::{Error, Queue};
-
-/// The queue at one look.
-#[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
-pub struct Overview {
-    /// Redis's time, Unix milliseconds.
-    pub now: u64,
-    /// Entries that no worker has taken in yet.
-    pub inbox: u64,
-    /// Jobs in the schedule: submitted, being looked at, delayed, or held.
-    pub due: u64,
-    /// How late the oldest step in the schedule is, in milliseconds.
-    pub oldest_late_ms: u64,
-    /// Jobs in each state that has an index.
-    pub ended: BTreeMap<String, u64>,
-    /// Accounts that have pending jobs, at most 100 of them, soonest first.
-    pub accounts: Vec<AccountView>,
-    /// Counters since the queue was made.
-    pub stats: BTreeMap<String, String>,
-}
-
-/// One account at one look.
-#[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
-pub struct AccountView {
-    /// Its name.
-    pub name: String,
-    /// Jobs that wait for a slot.
-    pub pending: u64,
-    /// When it may submit again, Unix milliseconds.
-    pub next_at: u64,
-    /// Its hash: limit, window, pauses, what Gamma last said of limits.
-    pub fields: BTreeMap<String, String>,
-}
 
 impl Queue {
     /// The whole record of a job; `None` where there is none.
@@ -76,98 +59,24 @@ impl Queue {
             .transpose()
     }
 
-    /// The queue at one look.
-    ///
-    /// # Errors
-    /// By reaction; see [`Error`].
-    pub async fn overview(&self) -> Result<Overview, Error> {
-        let now = self.time().await?;
-        let mut pipe = redis::pipe();
-        pipe.cmd("XLEN").arg(self.keys.inbox());
-        pipe.cmd("ZCARD").arg(self.keys.due());
-        pipe.cmd("ZRANGE")
-            .arg(self.keys.due())
-            .arg(0)
-            .arg(0)
-            .arg("WITHSCORES");
-        pipe.cmd("ZRANGE")
-            .arg(self.keys.accounts())
-            .arg(0)
-            .arg(99)
-            .arg("WITHSCORES");
-        pipe.cmd("HGETALL").arg(self.keys.stats());
-        type Parts = (
-            u64,
-            u64,
-            Vec<(String, f64)>,
-            Vec<(String, f64)>,
-            BTreeMap<String, String>,
-        );
-        let (inbox, due, oldest, accounts, stats): Parts = self
-            .link
-            .run(async |mut c| pipe.query_async(&mut c).await)
-            .await?;
-
-        let mut pipe = redis::pipe();
-        for state in State::INDEXED {
-            pipe.cmd("ZCARD").arg(self.keys.index(state));
-        }
-        let ended: Vec<u64> = self
-            .link
-            .run(async |mut c| pipe.query_async(&mut c).await)
-            .await?;
-        let ended = State::INDEXED
-            .iter()
-            .map(ToString::to_string)
-            .zip(ended)
-            .collect();
-
-        let mut views = Vec::with_capacity(accounts.len());
-        for (name, score) in accounts {
-            let mut view = self.account(&name).await?;
-            view.next_at = score as u64;
-            views.push(view);
-        }
-        let oldest_late_ms = oldest
-            .first()
-            .map_or(0, |(_, score)| now.saturating_sub(*score as u64));
-        Ok(Overview {
-            now,
-            inbox,
-            due,
-            oldest_late_ms,
-            ended,
-            accounts: views,
-            stats,
-        })
-    }
-
-    /// One account at one look.
-    ///
-    /// # Errors
-    /// By reaction; see [`Error`].
-    pub async fn account(&self, name: &str) -> Result<AccountView, Error> {
-        let mut pipe = redis::pipe();
-        pipe.cmd("ZCARD").arg(self.keys.pending(name));
-        pipe.cmd("HGETALL").arg(self.keys.account(name));
-        let (pending, fields) = self
-            .link
-            .run(async |mut c| pipe.query_async(&mut c).await)
-            .await?;
-        Ok(AccountView {
-            name: name.to_owned(),
-            pending,
-            next_at: 0,
-            fields,
-        })
-    }
-
     /// Ids from an index of ended jobs, newest first.
     ///
     /// # Errors
     /// By reaction; see [`Error`].
     pub async fn ended_ids(&self, state: State, offset: usize, count: usize) -> Result<Vec<String>, Error> {
         self.ids("ZREVRANGE", &self.keys.index(state), offset, count)
+            .await
+    }
+
+    /// Whether a worker has ever begun with this queue.
+    ///
+    /// # Errors
+    /// By reaction; see [`Error`].
+    pub async fn is_made(&self) -> Result<bool, Error> {
+        let mut command = redis::cmd("EXISTS");
+        command.arg(self.keys.schema());
+        self.link
+            .run(async |mut c| command.query_async(&mut c).await)
             .await
     }
 

@@ -1,0 +1,35 @@
+-- What a day costs: spent:<yyyy-mm-dd> has `credits:<account>` and `submits:<account>`. Days are UTC's, by Redis's
+-- clock; each goes by itself when it is old, so their number is bounded whoever spends.
+local SPENDING_KEPT = 35 * 86400000
+local day_name
+
+local function today()
+  if day_name then return day_name end
+  local year, month, days = 1970, 1, math.floor(now / 86400000)
+  local function leap() return year % 4 == 0 and (year % 100 ~= 0 or year % 400 == 0) and 1 or 0 end
+  while days >= 365 + leap() do days, year = days - 365 - leap(), year + 1 end
+  local months = { 31, 28 + leap(), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 }
+  while days >= months[month] do days, month = days - months[month], month + 1 end
+  day_name = string.format('%04d-%02d-%02d', year, month, days + 1)
+  return day_name
+end
+
+-- A sum broken by hand is no reason to leave a move half made.
+local function spend(account, what, amount)
+  local target = key('spent:' .. today())
+  redis.pcall('HINCRBYFLOAT', target, what .. ':' .. account, amount)
+  redis.pcall('PEXPIREAT', target, int(now + SPENDING_KEPT))
+end
+
+-- A generation that Gamma made, whichever record it stands on: called where it is written down for the first time.
+local function spend_submit(account) spend(account, 'submits', 1) end
+
+-- What a generation cost, once: `spent_for` says for which one it was counted.
+local function spend_credits(id, account)
+  local r = redis.call('HMGET', job_key(id), 'credits_deducted', 'generation_id', 'spent_for')
+  local credits, generation = r[1] or '', r[2] or ''
+  if not string.match(credits, '^%d+%.?%d*$') or (generation ~= '' and r[3] == generation) then return end
+  redis.call('HSET', job_key(id), 'spent_for', generation)
+  redis.pcall('HINCRBYFLOAT', key('stats'), 'credits_deducted', credits)
+  spend(account, 'credits', credits)
+end

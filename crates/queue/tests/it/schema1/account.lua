@@ -1,0 +1,75 @@
+-- An account's budget and pauses. budget:<account> holds one member a submit, scored with the latest time at which
+-- its POST can reach Gamma; a slot is free one millisecond after it left the window, since both ends count.
+local function budget_key(account) return key('budget:' .. account) end
+local function account_key(account) return key('account:' .. account) end
+
+local function gate(account)
+  local a = redis.call('HMGET', account_key(account), 'limit', 'window_ms', 'paused_until', 'pause_reason',
+    'probe_until')
+  return { limit = tonumber(a[1]) or 50, window = tonumber(a[2]) or 3600000, paused_until = tonumber(a[3]) or 0,
+    paused = a[4] and a[4] ~= '', probe_until = tonumber(a[5]) or 0 }
+end
+
+local function used_slots(account, window)
+  redis.call('ZREMRANGEBYSCORE', budget_key(account), '-inf', int(now - window - 1))
+  return redis.call('ZCARD', budget_key(account))
+end
+
+-- When the oldest slot comes back. A budget of 0 has none: it is looked at again in a while.
+local function next_slot(account, window)
+  local oldest = redis.call('ZRANGE', budget_key(account), 0, 0, 'WITHSCORES')
+  if not oldest[2] then return now + 1000 end
+  return tonumber(oldest[2]) + window + 1
+end
+
+-- Charges a slot until `time`. The set lasts until the last slot has left the window, whoever charged it.
+local function charge_slot(account, member, time, window)
+  redis.call('ZADD', budget_key(account), 'GT', int(time), member)
+  local last = redis.call('ZRANGE', budget_key(account), -1, -1, 'WITHSCORES')[2]
+  redis.call('PEXPIREAT', budget_key(account), int(last + window + 1000))
+end
+
+-- After a slot moved or came back: the account may be able to submit earlier than was thought.
+local function refresh(account)
+  local thought = redis.call('ZSCORE', key('accounts'), account)
+  if not thought then return end
+  local a = gate(account)
+  local time = now
+  if used_slots(account, a.window) >= a.limit then time = next_slot(account, a.window) end
+  redis.call('ZADD', key('accounts'), 'XX', 'LT', int(math.max(time, a.paused_until)), account)
+end
+
+local function release_slot(account, member)
+  if redis.call('ZREM', budget_key(account), member) == 1 then refresh(account) end
+end
+
+-- The POST is over: it can't reach Gamma later than now.
+local function score_slot(account, member)
+  if redis.call('ZADD', budget_key(account), 'XX', 'LT', 'CH', int(now), member) == 1 then refresh(account) end
+end
+
+-- Pauses submits and polls of an account: for `fixed` ms, or doubling from `first` to `most` while it goes on.
+-- Answers that come while it is paused already don't double it again. Returns when it ends.
+local function pause(account, reason, fixed, first, most, jitter, id, worker)
+  local a = redis.call('HMGET', account_key(account), 'paused_until', 'pause_level')
+  local old, level = tonumber(a[1]) or 0, tonumber(a[2]) or 0
+  if old <= now then level = level + 1 end
+  local wait = fixed
+  if not wait then wait = math.min(first * 2 ^ math.min(math.max(level, 1) - 1, 30), most) * (1 + 0.1 * jitter) end
+  local time = old
+  if old <= now or fixed then time = math.max(old, now + math.floor(wait)) end
+  redis.call('HSET', account_key(account), 'paused_until', int(time), 'pause_reason', reason, 'pause_level', level)
+  redis.call('HDEL', account_key(account), 'probe_until')
+  redis.call('ZADD', key('accounts'), 'XX', int(time), account)
+  if time > old then
+    count('pauses')
+    event(id, '', '', worker, 'account ' .. account .. ' paused until ' .. int(time) .. ': ' .. reason)
+  end
+  return time
+end
+
+local function unpause(account, id, worker)
+  redis.call('HDEL', account_key(account), 'paused_until', 'pause_reason', 'pause_level', 'probe_until')
+  redis.call('ZADD', key('accounts'), 'XX', int(now), account)
+  event(id, '', '', worker, 'account ' .. account .. ' resumed')
+end

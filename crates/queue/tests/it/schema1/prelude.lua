@@ -1,0 +1,43 @@
+-- What every script begins with: names of keys, the clock, and the moves that several scripts share.
+-- KEYS[1] is the queue's base, "prefix:{queue}:". Every key of a queue has the same hash tag, so the base alone
+-- names the slot. ARGV[1] is the cap of the events stream, ARGV[2] how long ended jobs are kept (ms).
+local base, events_cap, ttl_ms = KEYS[1], ARGV[1], ARGV[2]
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
+-- Redis 6.2 seeds every call alike: what calls spread one by one would fall together.
+math.randomseed(tonumber(clock[2]))
+
+local function key(name) return base .. name end
+local function job_key(id) return base .. 'job:' .. id end
+local function int(n) return string.format('%.0f', n) end
+
+-- Out of memory is raised at a script's first write only, and only if that write may grow memory. A script that
+-- records what was paid for begins with one that can't, and so runs in a full Redis too.
+local function pass_when_full() redis.call('PERSIST', key('schema')) end
+
+-- Another life of the queue than the one that the caller began with: its data was lost meanwhile, and with it what was
+-- charged and begun. Nothing new starts for that caller. It says '' where it has not begun.
+local function is_reset(queue_id)
+  return queue_id ~= '' and redis.call('HGET', key('stats'), 'queue_id') ~= queue_id
+end
+
+-- A counter broken by hand is no reason to leave a move half made.
+local function count(name) redis.pcall('HINCRBY', key('stats'), name, 1) end
+
+local function event(id, state, from, worker, note)
+  redis.call('XADD', key('events'), 'MAXLEN', '~', events_cap, '*', 'id', id, 'state', state, 'from', from,
+    'at', int(now), 'worker', worker, 'by', '', 'note', note)
+end
+
+-- `seq` grows with every job, so within a priority arrival decides, also for a job that is given back.
+local function pending_score(priority, seq) return int((tonumber(priority) or 5) * 1e14 + (tonumber(seq) or 0)) end
+
+-- Looks at the account no later than at `time`; the claim then works out when it really may submit.
+local function wake(account, time) redis.call('ZADD', key('accounts'), 'LT', int(time), account) end
+
+-- A slot belongs to one submit of one job; `seq` tells the job from an earlier one of the same id.
+local function slot(id, seq, attempt) return id .. '#' .. (seq or '') .. '.' .. attempt end
+
+local function set_fields(target, fields)
+  if #fields > 0 then redis.call('HSET', target, unpack(fields)) end
+end

@@ -1,0 +1,77 @@
+-- The result of a job, made from its record alone, so that the two can't tell different stories.
+local function json_text(value)
+  if not value or value == '' then return 'null' end
+  -- cjson writes "\/" for "/": right, but hard to read in redis-cli.
+  return (string.gsub(cjson.encode(value), '\\/', '/'))
+end
+local function json_number(value)
+  if value and string.match(value, '^%-?%d+%.?%d*$') then return value end
+  return 'null'
+end
+local function json_raw(value, default)
+  if value and value ~= '' then return value end
+  return default
+end
+
+-- What nobody may miss: `warnings` is a list in JSON, on the record and in the result.
+local function add_warning(id, text)
+  local list = redis.call('HGET', job_key(id), 'warnings')
+  local head = list and string.match(list, '^(%[".*)%]$')
+  redis.call('HSET', job_key(id), 'warnings', (head and head .. ',' or '[') .. json_text(text) .. ']')
+end
+
+local function json_exports(wanted, urls, state)
+  local out = {}
+  for format in string.gmatch(wanted or '', '[^,]+') do
+    local url, problem = urls[format], nil
+    if not url and state == 'completed' then
+      if #out == 0 then problem = 'Gamma completed the deck without a link to this file'
+      else problem = 'only the first format of a job is made by this version' end
+    end
+    out[#out + 1] = '{"format":"' .. format .. '","url":' .. json_text(url) ..
+      ',"stored":null,"bytes":null,"sha256":null,"error":' .. json_text(problem) .. '}'
+  end
+  return '[' .. table.concat(out, ',') .. ']'
+end
+
+-- Writes result:<id>; `ttl` in ms, 'keep' where there is one, or nil where the job isn't over.
+local function write_result(id, ttl)
+  local r = redis.call('HMGET', job_key(id), 'state', 'generation_id', 'gamma_id', 'gamma_url', 'export_url',
+    'pdf_url', 'pptx_url', 'png_url', 'exports', 'credits_deducted', 'credits_remaining', 'warnings', 'error',
+    'account', 'meta', 'polls', 'created_at', 'submitted_at', 'finished_at', 'late', 'extra_generation_id')
+  local urls = { pdf = r[6], pptx = r[7], png = r[8] }
+  local out = { '{"id":', json_text(id), ',"state":', json_text(r[1]), ',"generationId":', json_text(r[2]),
+    ',"gammaId":', json_text(r[3]), ',"gammaUrl":', json_text(r[4]), ',"exportUrl":', json_text(r[5]),
+    ',"pdfUrl":', json_text(r[6]), ',"pptxUrl":', json_text(r[7]), ',"pngUrl":', json_text(r[8]),
+    ',"exports":', json_exports(r[9], urls, r[1]),
+    ',"credits":{"deducted":', json_number(r[10]), ',"remaining":', json_number(r[11]), '}',
+    ',"warnings":', json_raw(r[12], '[]'), ',"error":', json_raw(r[13], 'null'),
+    ',"account":', json_text(r[14]), ',"meta":', json_text(r[15]), ',"polls":', json_raw(r[16], '0'),
+    ',"createdAt":', json_number(r[17]), ',"submittedAt":', json_number(r[18]),
+    ',"finishedAt":', json_number(r[19]) }
+  if r[20] then out[#out + 1] = ',"late":true' end
+  if r[21] then out[#out + 1] = ',"extraGenerationId":' .. json_text(r[21]) end
+  out[#out + 1] = '}'
+  local text = table.concat(out)
+  if ttl == 'keep' then redis.call('SET', key('result:' .. id), text, 'XX', 'KEEPTTL')
+  elseif ttl then redis.call('SET', key('result:' .. id), text, 'PX', ttl)
+  else redis.call('SET', key('result:' .. id), text) end
+end
+
+-- Puts a job into the index of the state that it ended in. A parked job is live and is kept without a limit.
+local function end_job(id, state)
+  redis.call('ZREM', key('due'), id)
+  redis.call('ZADD', key(state), int(now), id)
+  count(state)
+  -- What only mattered on the way.
+  redis.call('HDEL', job_key(id), 'worker', 'next_at', 'slot', 'submit_failures', 'poll_failures', 'progress')
+  if state == 'ambiguous' then return write_result(id, nil) end
+  write_result(id, ttl_ms)
+  redis.call('PEXPIRE', job_key(id), ttl_ms)
+end
+
+-- An earlier job of this id expired: what it left must not be taken for the new one's.
+local function forget_end(id)
+  for _, state in ipairs({ 'completed', 'failed', 'timed_out', 'cancelled' }) do redis.call('ZREM', key(state), id) end
+  redis.call('UNLINK', key('result:' .. id))
+end

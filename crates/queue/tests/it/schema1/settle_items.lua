@@ -1,0 +1,77 @@
+-- The second part of settle_jobs: reads the items, and carries each out.
+local function settle(item)
+  local id = item.id
+  local v = redis.pcall('HMGET', job_key(id), 'state', 'fence', 'worker', 'account', 'slot', 'priority', 'seq',
+    'generation_id')
+  if not v[1] then return 'missing' end
+  local r = { state = v[1], account = v[4], slot = v[5] or '', priority = v[6], seq = v[7] }
+  if v[2] ~= item.fence or v[3] ~= worker or not FROM[item.verb][r.state] then return 'stale' end
+
+  -- Writes from here on.
+  local paused
+  if item.pause == 'rate_limited' then
+    paused = pause(r.account, item.pause, item.pause_ms, first, most, item.jitter, id, worker)
+  elseif item.pause ~= '' then
+    paused = pause(r.account, item.pause, item.pause_ms, trouble, trouble_most, item.jitter, id, worker)
+  elseif item.probe == 'good' then unpause(r.account, id, worker)
+  elseif item.probe == 'open' then redis.call('HDEL', account_key(r.account), 'probe_until')
+  end
+  set_fields(account_key(r.account), item.account_fields)
+  set_fields(job_key(id), item.fields)
+
+  local verb, to = item.verb, TO[item.verb]
+  if r.state ~= 'queued' and r.state ~= 'submitting' and verb ~= 'release' then count('polls') end
+  -- The answer was unclear, but a generation is known by now: look at that one.
+  if r.state == 'submitting' and v[8] and v[8] ~= '' then
+    if r.slot ~= '' and verb == 'requeue' then release_slot(r.account, r.slot) end
+    if r.slot ~= '' and verb == 'fail' then score_slot(r.account, r.slot) end
+    redis.call('HSET', job_key(id), 'state', 'generating', 'slot', '')
+    redis.call('HDEL', job_key(id), 'error')
+    if verb == 'park' or verb == 'resubmit' then add_warning(id, 'a later submit: ' .. item.note) end
+    look_at(id, now)
+    event(id, 'generating', r.state, worker, item.note)
+    return 'ok'
+  end
+  if verb == 'again' then
+    local time = now + item.delay
+    if paused then time = math.max(time, paused + math.random(0, spread)) end
+    look_at(id, time)
+  elseif verb == 'release' and r.state ~= 'queued' then look_at(id, now)
+  elseif verb == 'release' then give_back(id, r, 0)
+  elseif verb == 'requeue' then
+    give_back(id, r, paused and 0 or item.delay)
+    if r.state ~= 'queued' then event(id, 'queued', r.state, worker, item.note) end
+  elseif verb == 'resubmit' then
+    r.slot = ''
+    count('resubmits')
+    give_back(id, r, item.delay)
+    event(id, 'queued', r.state, worker, item.note)
+  elseif verb == 'rest' then
+    redis.call('HDEL', job_key(id), 'next_at', 'late_until')
+    redis.call('HSET', job_key(id), 'worker', '')
+    redis.call('ZREM', key('due'), id)
+    write_result(id, ttl_ms)
+    redis.call('PEXPIRE', job_key(id), ttl_ms)
+  else
+    over(id, r, to)
+    event(id, to, r.state, worker, item.note)
+  end
+  return 'ok'
+end
+
+pass_when_full()
+local outcomes, position = {}, 13
+local function take() position = position + 1 return ARGV[position - 1] end
+local function take_list()
+  local list, n = {}, tonumber(take())
+  for i = 1, n do list[i] = take() end
+  return list
+end
+for i = 1, tonumber(ARGV[12]) do
+  local item = { id = take(), fence = take(), verb = take(), delay = tonumber(take()), probe = take(), pause = take(),
+    pause_ms = tonumber(take()), jitter = tonumber(take()), note = take() }
+  item.fields = take_list()
+  item.account_fields = take_list()
+  outcomes[i] = settle(item)
+end
+return outcomes

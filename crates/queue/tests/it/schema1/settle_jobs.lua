@@ -1,0 +1,62 @@
+-- Ends the steps of many jobs: each is checked by itself, then written.
+-- KEYS: base
+-- ARGV: events_cap ttl_ms worker keep_requests first_ms most_ms trouble_ms trouble_most_ms spread_ms late_ms late_for_ms count item...
+--   first_ms, most_ms   a pause after 429 without Retry-After doubles from the one to the other
+--   trouble_ms, trouble_most_ms   the same after account trouble
+--   late_ms, late_for_ms   a timed-out job is looked at every late_ms, for late_for_ms
+-- item: id fence verb delay_ms probe pause_kind pause_ms jitter note n field... m account_field...
+--   verb    again (look again), requeue (certainly not accepted), park (not known whether accepted), resubmit (the
+--           same, by policy), fail, complete, time_out, rest (a late look was the last), release (hand back untouched)
+--   probe   '' | good (the pause is over) | open (nothing was learnt): for a job that tried a pause out
+--   pause_kind   '' | rate_limited | any other word: account trouble;  pause_ms  '' where it doubles
+-- Returns: for each item: ok | stale | missing
+-- Works in a full Redis. An item that ran before is stale: its worker holds the job no more.
+local worker, keep_requests = ARGV[3], ARGV[4] == '1'
+local first, most, trouble, trouble_most = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
+local spread, late, late_for = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11])
+local FROM = { again = { generating = 1, exporting = 1, timed_out = 1 }, requeue = { queued = 1, submitting = 1 },
+  park = { submitting = 1 }, resubmit = { submitting = 1 }, fail = { queued = 1, submitting = 1, generating = 1 },
+  complete = { generating = 1, exporting = 1, timed_out = 1 }, time_out = { generating = 1 }, rest = { timed_out = 1 },
+  release = { queued = 1, generating = 1, exporting = 1, timed_out = 1 } }
+local TO = { fail = 'failed', complete = 'completed', time_out = 'timed_out', park = 'ambiguous' }
+
+local function look_at(id, time)
+  redis.call('HSET', job_key(id), 'worker', '', 'next_at', int(time))
+  redis.call('ZADD', key('due'), int(time), id)
+end
+
+local function give_back(id, r, delay)
+  if r.slot ~= '' then release_slot(r.account, r.slot) end
+  redis.call('HSET', job_key(id), 'state', 'queued', 'worker', '', 'slot', '')
+  if delay > 0 then return look_at(id, now + delay) end
+  redis.call('HDEL', job_key(id), 'next_at')
+  redis.call('ZREM', key('due'), id)
+  redis.call('ZADD', key('pending:' .. r.account), pending_score(r.priority, r.seq), id)
+  wake(r.account, now)
+end
+
+local function over(id, r, to)
+  -- A POST without an answer may still be on its way: its slot keeps the latest time.
+  if r.slot ~= '' and r.state == 'queued' then release_slot(r.account, r.slot)
+  elseif r.slot ~= '' and to ~= 'ambiguous' then score_slot(r.account, r.slot) end
+  redis.call('HSET', job_key(id), 'state', to, 'worker', '', 'slot', '', 'next_at', '', 'finished_at', int(now))
+  local credits = redis.call('HGET', job_key(id), 'credits_deducted')
+  if credits and to ~= 'timed_out' and string.match(credits, '^%d+%.?%d*$') then
+    redis.call('HINCRBYFLOAT', key('stats'), 'credits_deducted', credits)
+  end
+  if to == 'completed' then
+    redis.call('HDEL', job_key(id), 'error')
+    if not keep_requests then redis.call('HDEL', job_key(id), 'request') end
+    if r.state == 'timed_out' then
+      redis.call('HSET', job_key(id), 'late', '1')
+      redis.call('ZREM', key('timed_out'), id)
+    end
+  end
+  if to ~= 'timed_out' then return end_job(id, to) end
+  -- Looked at for a while longer, so it is live: kept without a limit until the last look.
+  redis.call('ZADD', key('timed_out'), int(now), id)
+  count('timed_out')
+  redis.call('HSET', job_key(id), 'late_until', int(now + late_for))
+  write_result(id, nil)
+  look_at(id, now + late)
+end

@@ -1,0 +1,350 @@
+//! What is counted and measured: handles that the worker's parts hold, and the text that Prometheus reads.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use gammaq_job::state::MOVES;
+use gammaq_queue::gauges::{Gauges, NAMED, OTHER};
+use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
+use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder};
+
+use super::names::{self, ALL, Type};
+use crate::Error;
+use crate::app::App;
+
+/// From 1 ms to a minute: about twice as long each time.
+const BUCKETS: [f64; 15] = [
+    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0,
+];
+/// Where the numbers come from, for the recorder; nobody filters by it.
+const METADATA: Metadata<'static> = Metadata::new("gammaq", Level::INFO, None);
+
+/// What a request to Gamma was for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Exchange {
+    /// The paid POST.
+    Submit,
+    /// A look at a generation.
+    Poll,
+}
+
+impl Exchange {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Submit => "submit",
+            Self::Poll => "poll",
+        }
+    }
+}
+
+/// Every number of this worker. Where nobody can ask for them, the handles do nothing.
+#[derive(Debug)]
+pub(crate) struct Measures {
+    /// Jobs made.
+    pub(crate) accepted: Counter,
+    /// Those of them that failed at once.
+    pub(crate) rejected: Counter,
+    /// In seconds.
+    pub(crate) poll_lateness: Histogram,
+    /// In seconds.
+    pub(crate) claim: Histogram,
+    /// In seconds.
+    pub(crate) settle: Histogram,
+    /// Looks at the queue that came to nothing.
+    pub(crate) read_failures: Counter,
+    submit: Histogram,
+    poll: Histogram,
+    running: Gauge,
+    halted: Gauge,
+    reconnects: Counter,
+    answers: Mutex<BTreeMap<(Exchange, Option<u16>), Counter>>,
+    credits: Mutex<BTreeMap<String, Counter>>,
+    recorder: Option<PrometheusRecorder>,
+}
+
+impl Measures {
+    /// Handles that count, or with `on` false ones that do nothing.
+    ///
+    /// # Errors
+    /// Where a histogram can't be set up.
+    pub(crate) fn new(on: bool, capacity: usize) -> Result<Self, Error> {
+        let recorder = if on { Some(recorder()?) } else { None };
+        let counter = |name| count(recorder.as_ref(), Key::from_static_name(name));
+        let gauge = |name| match &recorder {
+            Some(recorder) => recorder.register_gauge(&Key::from_static_name(name), &METADATA),
+            None => Gauge::noop(),
+        };
+        let histogram = |key: Key| match &recorder {
+            Some(recorder) => recorder.register_histogram(&key, &METADATA),
+            None => Histogram::noop(),
+        };
+        let exchange = |kind: Exchange| {
+            let labels = vec![Label::from_static_parts("kind", kind.as_str())];
+            histogram(Key::from_parts(names::HTTP_SECONDS, labels))
+        };
+        gauge(names::CAPACITY).set(capacity as f64);
+        if let Some(recorder) = &recorder {
+            let labels = vec![Label::from_static_parts("version", env!("CARGO_PKG_VERSION"))];
+            let build = Key::from_parts(names::BUILD, labels);
+            recorder.register_gauge(&build, &METADATA).set(1.0);
+        }
+        Ok(Self {
+            accepted: counter(names::ACCEPTED),
+            rejected: counter(names::REJECTED),
+            poll_lateness: histogram(Key::from_static_name(names::POLL_LATENESS)),
+            claim: histogram(Key::from_static_name(names::CLAIM_SECONDS)),
+            settle: histogram(Key::from_static_name(names::SETTLE_SECONDS)),
+            read_failures: counter(names::READ_FAILURES),
+            submit: exchange(Exchange::Submit),
+            poll: exchange(Exchange::Poll),
+            running: gauge(names::RUNNING),
+            halted: gauge(names::HALTED),
+            reconnects: counter(names::REDIS_RECONNECTS),
+            answers: Mutex::default(),
+            credits: Mutex::default(),
+            recorder,
+        })
+    }
+
+    /// A request to Gamma is over; `status` is what was answered, if anything was.
+    pub(crate) fn answered(&self, kind: Exchange, status: Option<u16>, time: Duration) {
+        match kind {
+            Exchange::Submit => self.submit.record(time),
+            Exchange::Poll => self.poll.record(time),
+        }
+        let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        answers
+            .entry((kind, status))
+            .or_insert_with(|| {
+                let status = status.map_or_else(|| "none".to_owned(), |status| status.to_string());
+                let labels = vec![
+                    Label::from_static_parts("kind", kind.as_str()),
+                    Label::new("status", status),
+                ];
+                count(
+                    self.recorder.as_ref(),
+                    Key::from_parts(names::HTTP_REQUESTS, labels),
+                )
+            })
+            .increment(1);
+    }
+
+    /// Gamma took credits for a job of this account that ended.
+    pub(crate) fn deducted(&self, account: &str, credits: u64) {
+        let mut known = self.credits.lock().unwrap_or_else(PoisonError::into_inner);
+        let account = if known.contains_key(account) || known.len() < NAMED {
+            account
+        } else {
+            OTHER
+        };
+        known
+            .entry(account.to_owned())
+            .or_insert_with(|| {
+                let labels = vec![Label::new("account", account.to_owned())];
+                count(self.recorder.as_ref(), Key::from_parts(names::CREDITS, labels))
+            })
+            .increment(credits);
+    }
+
+    /// Puts away what histograms gathered; to be called every few seconds, asked for or not.
+    pub(super) fn upkeep(&self) {
+        if let Some(recorder) = &self.recorder {
+            recorder.handle().run_upkeep();
+        }
+    }
+
+    /// All of it as Prometheus reads it; `gauges` is the queue, where it could be read.
+    pub(super) fn render(&self, app: &App, gauges: Option<&Gauges>) -> String {
+        let Some(recorder) = &self.recorder else {
+            return String::new();
+        };
+        self.running.set(app.holds.count() as f64);
+        self.halted.set(f64::from(u8::from(app.halt.is_halted())));
+        self.reconnects.absolute(app.queue.link().reconnects());
+        for (from, to, number) in app.queue.moves().counted() {
+            let from = from.map_or("none", |from| from.as_str());
+            moves(recorder, from, to.as_str()).absolute(number);
+        }
+        let mut text = recorder.handle().render();
+        if let Some(gauges) = gauges {
+            render_gauges(&mut text, gauges);
+        }
+        text
+    }
+}
+
+fn count(recorder: Option<&PrometheusRecorder>, key: Key) -> Counter {
+    match recorder {
+        Some(recorder) => recorder.register_counter(&key, &METADATA),
+        None => Counter::noop(),
+    }
+}
+
+fn moves(recorder: &PrometheusRecorder, from: &'static str, to: &'static str) -> Counter {
+    let labels = vec![
+        Label::from_static_parts("from", from),
+        Label::from_static_parts("to", to),
+    ];
+    recorder.register_counter(&Key::from_parts(names::TRANSITIONS, labels), &METADATA)
+}
+
+fn recorder() -> Result<PrometheusRecorder, Error> {
+    let mut builder = PrometheusBuilder::new();
+    for metric in ALL.iter().filter(|metric| metric.kind == Type::Histogram) {
+        builder = builder
+            .set_buckets_for_metric(Matcher::Full(metric.name.to_owned()), &BUCKETS)
+            .map_err(|error| Error::Ended(format!("{}: {error}", metric.name)))?;
+    }
+    let recorder = builder.build_recorder();
+    for metric in ALL {
+        match metric.kind {
+            Type::Counter => recorder.describe_counter(metric.name.into(), None, metric.help.into()),
+            Type::Gauge => recorder.describe_gauge(metric.name.into(), None, metric.help.into()),
+            Type::Histogram => recorder.describe_histogram(metric.name.into(), None, metric.help.into()),
+        }
+    }
+    // Every move that there is has a number from the start: the first of a kind is a change, too.
+    for move_ in MOVES {
+        let from = move_.from.map_or("none", |from| from.as_str());
+        moves(&recorder, from, move_.to.as_str()).absolute(0);
+    }
+    Ok(recorder)
+}
+
+/// The queue's gauges are written anew each time: an account that is gone has no number, instead of its last.
+fn render_gauges(text: &mut String, gauges: &Gauges) {
+    let one = |value: Option<u64>| value.map(|value| (String::new(), value.to_string()));
+    write_metric(text, names::INBOX, one(gauges.inbox));
+    write_metric(text, names::DUE, one(gauges.due));
+    let late = gauges.oldest_late.as_secs_f64().to_string();
+    write_metric(text, names::OLDEST_LATE, [(String::new(), late)]);
+    let ended = gauges.ended.iter();
+    let ended =
+        ended.filter_map(|(state, jobs)| Some((label("state", state.as_str()), (*jobs)?.to_string())));
+    write_metric(text, names::JOBS, ended);
+    write_metric(text, names::WORKERS, one(gauges.workers));
+    let accounts = || {
+        let accounts = gauges.accounts.iter();
+        accounts.map(|(name, account)| (label("account", name), account))
+    };
+    write_metric(
+        text,
+        names::PENDING,
+        accounts().map(|(label, it)| (label, it.pending.to_string())),
+    );
+    write_metric(
+        text,
+        names::USED,
+        accounts().map(|(label, it)| (label, it.used.to_string())),
+    );
+    write_metric(
+        text,
+        names::LIMIT,
+        accounts().map(|(label, it)| (label, it.limit.to_string())),
+    );
+    write_metric(
+        text,
+        names::PAUSED,
+        accounts().map(|(label, it)| (label, it.paused.to_string())),
+    );
+    let credits = accounts().filter_map(|(label, it)| Some((label, it.credits_remaining?.to_string())));
+    write_metric(text, names::CREDITS_LEFT, credits);
+}
+
+fn label(name: &str, value: &str) -> String {
+    let value = value
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('\n', "\\n");
+    format!("{{{name}=\"{value}\"}}")
+}
+
+fn write_metric(text: &mut String, name: &str, samples: impl IntoIterator<Item = (String, String)>) {
+    let Some(metric) = ALL.iter().find(|metric| metric.name == name) else {
+        return;
+    };
+    let mut samples = samples.into_iter().peekable();
+    if samples.peek().is_none() {
+        return;
+    }
+    // Writing to a String can't fail.
+    let _ = writeln!(
+        text,
+        "# HELP {name} {}\n# TYPE {name} {}",
+        metric.help,
+        metric.kind.as_str()
+    );
+    for (labels, value) in samples {
+        let _ = writeln!(text, "{name}{labels} {value}");
+    }
+    text.push('\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+
+    #[test]
+    fn accounts_without_number_are_summed_and_names_escaped() {
+        let measures = Measures::new(true, 7).unwrap();
+        for n in 0..NAMED + 50 {
+            measures.deducted(&format!("a{n}"), 2);
+        }
+        measures.deducted("a0", 3);
+        let text = measures.recorder.as_ref().unwrap().handle().render();
+        assert_eq!(text.matches("gammaq_credits_deducted_total{").count(), NAMED + 1);
+        assert!(
+            text.contains("gammaq_credits_deducted_total{account=\"a0\"} 5\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("gammaq_credits_deducted_total{account=\"other\"} 100\n"),
+            "{text}"
+        );
+        assert_eq!(label("account", "a\"b\\c\nd"), r#"{account="a\"b\\c\nd"}"#);
+    }
+
+    #[test]
+    fn answers_are_counted_by_kind_and_status() {
+        let measures = Arc::new(Measures::new(true, 7).unwrap());
+        let threads: Vec<_> = (0..4)
+            .map(|_| {
+                let measures = Arc::clone(&measures);
+                std::thread::spawn(move || {
+                    for _ in 0..250 {
+                        measures.answered(Exchange::Poll, Some(200), Duration::from_millis(3));
+                        measures.answered(Exchange::Submit, None, Duration::from_secs(9));
+                    }
+                })
+            })
+            .collect();
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        let text = measures.recorder.as_ref().unwrap().handle().render();
+        for line in [
+            "gammaq_http_requests_total{kind=\"poll\",status=\"200\"} 1000",
+            "gammaq_http_requests_total{kind=\"submit\",status=\"none\"} 1000",
+            "gammaq_http_request_duration_seconds_bucket{kind=\"poll\",le=\"0.0025\"} 0",
+            "gammaq_http_request_duration_seconds_bucket{kind=\"poll\",le=\"0.005\"} 1000",
+            "gammaq_http_request_duration_seconds_bucket{kind=\"submit\",le=\"5\"} 0",
+            "gammaq_http_request_duration_seconds_bucket{kind=\"submit\",le=\"10\"} 1000",
+            "gammaq_worker_capacity_jobs 7",
+            "gammaq_job_transitions_total{from=\"none\",to=\"queued\"} 0",
+            "# TYPE gammaq_poll_lateness_seconds histogram",
+        ] {
+            assert!(text.lines().any(|it| it == line), "{line} is missing in\n{text}");
+        }
+    }
+
+    #[test]
+    fn off_nothing_is_kept() {
+        let measures = Measures::new(false, 7).unwrap();
+        measures.deducted("a", 2);
+        measures.answered(Exchange::Poll, Some(200), Duration::ZERO);
+        measures.claim.record(0.5);
+        assert!(measures.recorder.is_none());
+    }
+}
