@@ -38,9 +38,11 @@ pub enum Reached {
     Stopped,
     /// Redis went back in time, and a journal knows more.
     GoneBack,
+    /// A step for a file of a deck that is there.
+    Exporting,
 }
 
-use Reached::{Always, GoneBack, Journal, Refused, Silent, Stopped, WithoutRedis};
+use Reached::{Always, Exporting, GoneBack, Journal, Refused, Silent, Stopped, WithoutRedis};
 
 /// Every point.
 pub const POINTS: &[(&str, Reached)] = &[
@@ -48,6 +50,7 @@ pub const POINTS: &[(&str, Reached)] = &[
     ("hand_on", Always),
     ("step_submit", Always),
     ("step_look", Always),
+    ("step_export", Exporting),
     ("check", Always),
     ("check_standing", Journal),
     ("check_journal", Journal),
@@ -84,4 +87,69 @@ pub const POINTS: &[(&str, Reached)] = &[
     ("settle_wait", WithoutRedis),
     ("settle_again", Refused),
     ("settle_again_wait", Refused),
+];
+
+/// What a download consists of: a source file under `crates/`, and the functions in it.
+pub const DOWNLOAD_PATH: &[(&str, &[&str])] = &[
+    (
+        "files/src/fetch.rs",
+        &["fetch", "download", "ask", "pour", "put", "leave"],
+    ),
+    ("files/src/local.rs", &["find", "begin", "finish", "write", "leave"]),
+    ("files/src/cloud.rs", &["begin", "write", "finish", "abandon"]),
+];
+
+/// What it takes to arrive at a point of a download.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Met {
+    /// Any download to a directory.
+    Whole,
+    /// One that breaks off half-way.
+    Broken,
+    /// One that is gone on with, by a link that is good no more.
+    Expired,
+    /// One that is gone on with, of a file that is another by now.
+    Changed,
+    /// One that brings what is no such file.
+    Unusable,
+    /// Any download to a bucket.
+    Bucket,
+    /// One to a bucket that breaks off half-way.
+    BucketBroken,
+}
+
+/// Every point of a download.
+pub const DOWNLOAD_POINTS: &[(&str, Met)] = &[
+    ("download", Met::Whole),
+    ("download_find", Met::Whole),
+    ("part_find", Met::Whole),
+    ("download_ask", Met::Whole),
+    ("download_head", Met::Whole),
+    ("download_refused", Met::Expired),
+    ("download_anew", Met::Changed),
+    ("download_begin", Met::Whole),
+    ("part_begin", Met::Whole),
+    ("download_pour", Met::Whole),
+    ("download_piece", Met::Whole),
+    ("download_put", Met::Whole),
+    ("put_begin", Met::Bucket),
+    ("put_held", Met::Bucket),
+    ("put_part", Met::Whole),
+    ("put_upload", Met::Bucket),
+    ("part_write", Met::Whole),
+    ("download_leave", Met::Broken),
+    ("leave_part", Met::Broken),
+    ("leave_upload", Met::BucketBroken),
+    ("part_leave", Met::Broken),
+    ("part_remove", Met::Unusable),
+    ("download_finish", Met::Whole),
+    ("part_flush", Met::Whole),
+    ("part_sync", Met::Whole),
+    ("part_rename", Met::Whole),
+    ("part_directory", Met::Whole),
+    ("download_upload", Met::Bucket),
+    ("upload_begin", Met::Bucket),
+    ("upload_room", Met::Bucket),
+    ("upload_finish", Met::Bucket),
+    ("upload_abandon", Met::BucketBroken),
 ];

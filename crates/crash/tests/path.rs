@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use gammaq_crash::points::{PATH, POINTS};
+use gammaq_crash::points::{DOWNLOAD_PATH, DOWNLOAD_POINTS, PATH, POINTS};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
@@ -172,9 +172,18 @@ fn awaits<'a>(text: &str, wanted: &'a [&'a str]) -> Awaits<'a> {
 
 #[test]
 fn every_await_of_the_submit_path_has_a_name_of_its_own() {
+    check(PATH, POINTS.iter().map(|(name, _)| *name));
+}
+
+#[test]
+fn every_await_of_a_download_has_a_name_of_its_own() {
+    check(DOWNLOAD_PATH, DOWNLOAD_POINTS.iter().map(|(name, _)| *name));
+}
+
+fn check(path: &[(&str, &[&str])], points: impl Iterator<Item = &'static str>) {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut found: BTreeMap<String, usize> = BTreeMap::new();
-    for (file, functions) in PATH {
+    for (file, functions) in path {
         let text = std::fs::read_to_string(crates.join(file)).unwrap();
         let awaits = awaits(&text, functions);
         assert!(
@@ -190,7 +199,7 @@ fn every_await_of_the_submit_path_has_a_name_of_its_own() {
             *found.entry(name).or_insert(0) += 1;
         }
     }
-    let listed: BTreeMap<String, usize> = POINTS.iter().map(|(name, _)| ((*name).to_owned(), 1)).collect();
+    let listed: BTreeMap<String, usize> = points.map(|name| (name.to_owned(), 1)).collect();
     assert_eq!(found, listed, "names in the sources, and the list in points.rs");
 }
 

@@ -60,6 +60,10 @@ impl Answer {
             Kind::Status(status) | Kind::AfterStatus(status) => Some(of_status(*status, path)),
             Kind::NoCredits => Some(Self::error(StatusCode::FORBIDDEN, NO_CREDITS)),
             Kind::Expired => Some(expired_link()),
+            Kind::Redirect(host) => {
+                let to = format!("https://{host}{path}");
+                Some(Self::new(StatusCode::FOUND, "text/plain", Vec::new()).with(header::LOCATION, &to))
+            }
             Kind::RateLimited(RetryAfter::Seconds(seconds)) => {
                 Some(too_many_requests().with(header::RETRY_AFTER, &seconds.to_string()))
             }
@@ -87,6 +91,16 @@ impl Answer {
             body.remove("exportId");
             self.body = Value::Object(body).to_string().into_bytes();
         }
+    }
+
+    pub(crate) fn is_json(&self) -> bool {
+        self.body.first().is_some_and(|first| *first == b'{')
+    }
+
+    /// The same answer, headers and all, with a page for a body, as a portal in front of the internet gives it.
+    pub(crate) fn with_page(mut self) -> Self {
+        self.body = b"<!doctype html><html><body>Please sign in to use this network.</body></html>".to_vec();
+        self
     }
 
     pub(crate) fn into_response(self) -> Response<Body> {

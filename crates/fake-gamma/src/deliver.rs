@@ -21,7 +21,17 @@ pub(crate) async fn deliver(connection: &Connection, chosen: &Chosen, mut answer
             bytes.extend_from_slice(&answer.body[..answer.body.len() / 2]);
             Takeover::Raw(bytes)
         }
-        Some(Kind::Huge) => Takeover::Endless(answer.raw_head("transfer-encoding: chunked")),
+        // A file begins as it should: what has no end must not be told by its beginning.
+        Some(Kind::Huge) => Takeover::Endless {
+            head: answer.raw_head("transfer-encoding: chunked"),
+            first: if answer.is_json() { Vec::new() } else { answer.body },
+        },
+        Some(Kind::Unsized) => {
+            let mut bytes = answer.raw_head("connection: close");
+            bytes.extend_from_slice(&answer.body[..answer.body.len() / 2]);
+            Takeover::Raw(bytes)
+        }
+        Some(Kind::WrongType) => return answer.with_page().into_response(),
         Some(Kind::Drip) => Takeover::Drip {
             head: answer.raw_head(&content_length(&answer)),
             body: answer.body,

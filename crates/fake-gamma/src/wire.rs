@@ -23,8 +23,8 @@ pub(crate) enum Takeover {
     Hang,
     /// These bytes, then closed in order.
     Raw(Vec<u8>),
-    /// The head, then chunks until the client goes away.
-    Endless(Vec<u8>),
+    /// The head, then `first`, then chunks until the client goes away.
+    Endless { head: Vec<u8>, first: Vec<u8> },
     /// The head, then the body, one byte a second.
     Drip { head: Vec<u8>, body: Vec<u8> },
 }
@@ -73,8 +73,13 @@ async fn carry_out(takeover: Takeover, mut stream: TcpStream) -> std::io::Result
             stream.write_all(&bytes).await?;
             stream.shutdown().await
         }
-        Takeover::Endless(head) => {
+        Takeover::Endless { head, first } => {
             stream.write_all(&head).await?;
+            if !first.is_empty() {
+                stream.write_all(format!("{:x}\r\n", first.len()).as_bytes()).await?;
+                stream.write_all(&first).await?;
+                stream.write_all(b"\r\n").await?;
+            }
             let mut chunk = b"4000\r\n".to_vec();
             chunk.resize(chunk.len() + 0x4000, b' ');
             chunk.extend_from_slice(b"\r\n");

@@ -72,6 +72,17 @@ impl Client {
         at("exchange", exchange(request, self.bounds, target)).await
     }
 
+    /// A POST that costs nothing, and may be asked again.
+    pub(crate) async fn ask(
+        &self,
+        target: &Target,
+        url: reqwest::Url,
+        body: String,
+    ) -> Result<Reply, String> {
+        let request = self.reads.post(url).header(CONTENT_TYPE, "application/json");
+        exchange(with_headers(request, target).body(body), self.bounds, target).await
+    }
+
     pub(crate) async fn get(&self, target: &Target, url: reqwest::Url) -> Result<Reply, String> {
         exchange(with_headers(self.reads.get(url), target), self.bounds, target).await
     }

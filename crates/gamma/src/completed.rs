@@ -90,13 +90,7 @@ impl Completed {
         let field = |name| first(&places, |place| string(place, name));
         let text = |name, max| field(name).map(|text| target.scrub(&text, max));
         let gamma = |name| string(body.get("gamma")?.as_object()?, name);
-        let file = |format: &str| {
-            let name = format!("{format}Url");
-            let link = first(&places, |place| {
-                string(place, &name).or_else(|| listed(place, format))
-            });
-            link.map(ExportLink)
-        };
+        let file = |format: &str| named_link(&places, format);
         Self {
             gamma_id: field("gammaId")
                 .or_else(|| gamma("id"))
@@ -111,6 +105,22 @@ impl Completed {
             summary: text("summary", SUMMARY_MAX),
         }
     }
+}
+
+/// The link to a file in `format`, where it is the one file that an answer is about.
+pub fn file_link(body: &Map<String, Value>, format: &str) -> Option<ExportLink> {
+    let places = places(body);
+    let bare = || first(&places, |place| string(place, "exportUrl")).map(ExportLink);
+    named_link(&places, format).or_else(bare)
+}
+
+/// The link to a file, where Gamma names the format.
+fn named_link(places: &[&Map<String, Value>], format: &str) -> Option<ExportLink> {
+    let name = format!("{format}Url");
+    first(places, |place| {
+        string(place, &name).or_else(|| listed(place, format))
+    })
+    .map(ExportLink)
 }
 
 /// Where a field may stand: on top (Classic), in `gamma` or `result` (Gamma 5).

@@ -9,6 +9,7 @@
 //!   [`Submitted::NotSent`] is only ever said with a proof (see `gate.rs`).
 //! - [`Client::poll`]: one look at a generation, as [`Polled`]; tolerant of both spellings of Gamma's
 //!   answers.
+//! - [`Client::export`], [`Client::poll_export`]: files of a deck that exists, as [`Exported`].
 //! - [`Client::check_key`]: the cheapest question that shows whether a key works.
 //! - [`offline`]: the same judgements on an answer that is there already.
 //! - [`Answer`]: what every call gives back: the outcome, the rate limits the answer named, its request id.
@@ -20,6 +21,7 @@ mod answer;
 mod client;
 mod completed;
 mod exchange;
+mod exports;
 mod gate;
 mod key_check;
 mod limits;
@@ -33,7 +35,8 @@ mod wire;
 
 pub use answer::{AccountProblem, AccountTrouble, Answer, RateLimited};
 pub use client::Client;
-pub use completed::{Completed, Credits, ExportLink};
+pub use completed::{Completed, Credits, ExportLink, file_link};
+pub use exports::{ExportFailed, Exported, FailReason};
 pub use key_check::KeyCheck;
 pub use limits::{Quota, RateLimits};
 pub use poll::{Failed, Polled};

@@ -137,6 +137,14 @@ impl Target {
         ))
     }
 
+    pub(crate) fn export_url(&self, gamma_id: &str) -> Url {
+        self.url(&format!("/v1.0/gammas/{}/export", utf8_percent_encode(gamma_id, ID)))
+    }
+
+    pub(crate) fn export_poll_url(&self, export_id: &str) -> Url {
+        self.url(&format!("/v1.0/exports/{}", utf8_percent_encode(export_id, ID)))
+    }
+
     pub(crate) fn themes_url(&self) -> Url {
         let mut url = self.url("/v1.0/themes");
         url.set_query(Some("limit=1"));

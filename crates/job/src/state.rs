@@ -216,6 +216,12 @@ pub const MOVES: &[Move] = &[
         "every file there or its error said",
     ),
     mv(State::TimedOut, State::Completed, Mover::Poll, "completed late"),
+    mv(
+        State::TimedOut,
+        State::Exporting,
+        Mover::Poll,
+        "deck there late, files not yet",
+    ),
     mv(State::TimedOut, State::Generating, Mover::Operator, "repoll"),
     mv(
         State::Ambiguous,

@@ -1,9 +1,10 @@
 //! Claims: a worker takes as many jobs as it has room for.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
-use gammaq_job::{ExportFormat, Kind, State};
+use gammaq_job::{ExportFormat, Files, Kind, State};
 use redis::Value;
 
 use crate::script::{CLAIM_JOBS, MAX_ITEMS};
@@ -14,7 +15,7 @@ use crate::{Error, Queue, ms, value};
 pub(crate) const ARGV: &str = "events_cap ttl_ms worker want lease_ms on_ambiguous max_resubmits spread_ms looks submits not_after queue_id foreign...";
 
 /// The fields of the record that a claimed job carries, in the script's order.
-pub(crate) const FIELDS: [&str; 22] = [
+pub(crate) const FIELDS: [&str; 27] = [
     "state",
     "account",
     "fence",
@@ -36,6 +37,11 @@ pub(crate) const FIELDS: [&str; 22] = [
     "timeout",
     "submit_failures",
     "warnings",
+    "gamma_id",
+    "files",
+    "pdf_url",
+    "pptx_url",
+    "png_url",
     "slot",
 ];
 
@@ -97,6 +103,8 @@ pub enum Step {
     Submit,
     /// Look at its generation.
     Look,
+    /// Go on with its files: the deck is there.
+    Export,
 }
 
 /// A job in a worker's hands. Times are Unix milliseconds by Redis's clock.
@@ -152,6 +160,12 @@ pub struct Claimed {
     pub warnings: Vec<String>,
     /// Its place in the budget.
     pub slot: String,
+    /// Gamma's name for the deck, which exports are asked for by.
+    pub gamma_id: String,
+    /// How far its files are.
+    pub files: Files,
+    /// Links to files, which open them for whoever holds them: never to be shown.
+    pub links: BTreeMap<ExportFormat, String>,
 }
 
 /// Shows neither the request nor what else a caller wrote.
@@ -238,10 +252,10 @@ fn claimed(job: Value, now: u64) -> Result<Claimed, Error> {
     Ok(Claimed {
         id: id.clone(),
         fence: fence.parse().unwrap_or(0),
-        step: if step == "submit" {
-            Step::Submit
-        } else {
-            Step::Look
+        step: match step.as_str() {
+            "submit" => Step::Submit,
+            _ if field("state") == State::Exporting.as_str() => Step::Export,
+            _ => Step::Look,
         },
         probe: probe == "1",
         request: request.clone(),
@@ -268,5 +282,12 @@ fn claimed(job: Value, now: u64) -> Result<Claimed, Error> {
         submit_failures: small("submit_failures"),
         warnings: serde_json::from_str(field("warnings")).unwrap_or_default(),
         slot: field("slot").to_owned(),
+        gamma_id: field("gamma_id").to_owned(),
+        files: Files::read(field("files")),
+        links: ExportFormat::ALL
+            .into_iter()
+            .map(|format| (format, field(&format!("{format}_url")).to_owned()))
+            .filter(|(_, link)| !link.is_empty())
+            .collect(),
     })
 }

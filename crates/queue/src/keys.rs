@@ -75,6 +75,11 @@ impl Keys {
         self.at(state.as_str())
     }
 
+    /// Sorted set: job → until when the links on its record are good.
+    pub fn links(&self) -> String {
+        self.at("links")
+    }
+
     /// Stream: one entry a change, capped.
     pub fn events(&self) -> String {
         self.at("events")
@@ -136,6 +141,7 @@ mod tests {
             keys.due(),
             keys.index(State::TimedOut),
             keys.index(State::Ambiguous),
+            keys.links(),
             keys.events(),
             keys.control(),
             keys.paused(),
@@ -145,7 +151,7 @@ mod tests {
             keys.spent("2026-01-31"),
             keys.schema(),
         ];
-        let expected = "inbox job:a result:a pending:x accounts account_names account:x budget:x due timed_out ambiguous events \
+        let expected = "inbox job:a result:a pending:x accounts account_names account:x budget:x due timed_out ambiguous links events \
                         control paused workers worker:w stats spent:2026-01-31 schema";
         let expected: Vec<String> = expected
             .split_whitespace()

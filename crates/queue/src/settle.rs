@@ -47,6 +47,8 @@ pub enum Verb {
     Resubmit(Duration),
     /// Over, without a deck.
     Fail,
+    /// The deck is there, and files of it are not yet: a step for them follows at once.
+    Export,
     /// Over, with the deck.
     Complete,
     /// Still pending after the deadline.
@@ -154,6 +156,7 @@ fn add(call: &mut ScriptInvocation<'_>, item: &Settlement) {
         Verb::Park => ("park", Duration::ZERO),
         Verb::Resubmit(delay) => ("resubmit", delay),
         Verb::Fail => ("fail", Duration::ZERO),
+        Verb::Export => ("export", Duration::ZERO),
         Verb::Complete => ("complete", Duration::ZERO),
         Verb::TimeOut => ("time_out", Duration::ZERO),
         Verb::Rest => ("rest", Duration::ZERO),

@@ -1,5 +1,6 @@
 //! Gamma and the network to it: it accepts, refuses, limits, fails and stays silent, and keeps a ledger.
 
+mod exports;
 mod polls;
 mod submits;
 
@@ -7,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use gammaq_gamma::{Answer, Engine, Polled, RateLimits, Submitted, Target};
+use gammaq_gamma::{Answer, Engine, Exported, Polled, RateLimits, Submitted, Target};
 use gammaq_worker::surroundings::{Exchange, Gamma};
 use tokio::time::Instant;
 
@@ -98,6 +99,19 @@ impl Gamma for Way {
 
     fn poll<'a>(&'a self, _: &'a Target, _: Engine, generation_id: &'a str) -> Exchange<'a, Polled> {
         Box::pin(self.look(generation_id))
+    }
+
+    fn export<'a>(&'a self, _: &'a Target, gamma_id: &'a str, format: &'a str) -> Exchange<'a, Exported> {
+        Box::pin(self.ask_for_file(gamma_id, format))
+    }
+
+    fn poll_export<'a>(
+        &'a self,
+        _: &'a Target,
+        export_id: &'a str,
+        format: &'a str,
+    ) -> Exchange<'a, Exported> {
+        Box::pin(self.ask_for_file(export_id, format))
     }
 }
 

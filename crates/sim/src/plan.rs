@@ -219,7 +219,7 @@ fn entry(dice: &mut Dice, n: u64, last: u64) -> Entry {
         fields.push(("run_at", (crate::server::EPOCH_MS + wait + last / 2).to_string()));
     }
     if dice.happens(0.2) {
-        fields.push(("exports", "pptx".to_owned()));
+        fields.push(("exports", (*dice.one_of(&["pptx", "pdf,png"])).to_owned()));
     }
     let valid = !dice.happens(0.1);
     if !valid {

@@ -109,6 +109,7 @@ impl Workers {
                 worker: index,
                 life: life.clone(),
             }),
+            files: None,
             spawner: Arc::new(life.clone()),
             worker: format!("w{index}-{number}"),
             about: Vec::new(),

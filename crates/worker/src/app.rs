@@ -5,9 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use gammaq_files::Files;
 use gammaq_gamma::Engine;
 use gammaq_job::Kind;
-use gammaq_queue::claim::{Claimed, OnAmbiguous};
+use gammaq_queue::claim::{Claimed, OnAmbiguous, Step};
 use gammaq_queue::settle::{SettlePolicy, Settlement, Verb};
 use gammaq_queue::{Keys, Link, LinkSettings, Policy, Queue};
 use tokio::sync::oneshot;
@@ -19,6 +20,7 @@ use crate::Error;
 use crate::admin::{Look, Measures, Vitals};
 use crate::clock::RedisClock;
 use crate::disposition::Rules;
+use crate::exporting::ExportRules;
 use crate::halt::Halt;
 use crate::hold::Holds;
 use crate::journal::Journal;
@@ -71,6 +73,8 @@ pub(crate) struct App {
     ended: Mutex<Option<gammaq_queue::Error>>,
     /// The journal on disk, where there is one.
     pub(crate) journal: Option<Journal>,
+    /// Where copies of files go, if anywhere.
+    pub(crate) files: Option<Files>,
     /// What is in hand.
     pub(crate) holds: Arc<Holds>,
     /// Cancelled when the worker is to stop.
@@ -127,6 +131,11 @@ impl App {
                 backoff_max: poll.backoff_max,
                 late_interval: poll.late_interval,
                 on_ambiguous,
+                exports: ExportRules {
+                    timeout: settings.exports.timeout,
+                    retry_for: settings.exports.retry_for,
+                    store: around.files.is_some(),
+                },
             },
             settle_policy: SettlePolicy {
                 keep_requests: settings.results.keep_requests,
@@ -145,6 +154,7 @@ impl App {
             claims_fail: AtomicBool::new(false),
             ended: Mutex::default(),
             journal,
+            files: around.files,
             holds: Arc::default(),
             stop,
             measures: Measures::new(settings.admin.listen.is_some(), settings.worker.concurrency.get())?,
@@ -313,7 +323,11 @@ impl App {
                 outcome = word,
                 "failed: see its error"
             ),
-            Verb::Complete => tracing::info!(id, account, generation_id, polls = job.polls + 1, "completed"),
+            Verb::Export => tracing::info!(id, account, generation_id, "the deck is there, its files follow"),
+            Verb::Complete => {
+                let polls = job.polls + u64::from(job.step == Step::Look);
+                tracing::info!(id, account, generation_id, polls, "completed");
+            }
             Verb::TimeOut => tracing::warn!(id, account, generation_id, "timed out"),
             Verb::Rest => tracing::info!(id, account, generation_id, "not looked at any more"),
         }

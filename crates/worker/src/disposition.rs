@@ -7,6 +7,7 @@ use gammaq_job::{Backoff, ErrorKind, JobError, State};
 use gammaq_queue::claim::{Claimed, OnAmbiguous, Step};
 use gammaq_queue::settle::{Pause, Probe, Settlement, Verb};
 
+use crate::exporting::{self, ExportRules};
 use crate::findings::{completed, credits, limits};
 use crate::outcome::Outcome;
 
@@ -30,6 +31,8 @@ pub(crate) struct Rules {
     pub(crate) late_interval: Duration,
     /// What becomes of a submit whose outcome isn't known.
     pub(crate) on_ambiguous: OnAmbiguous,
+    /// What decides about files.
+    pub(crate) exports: ExportRules,
 }
 
 impl Rules {
@@ -95,6 +98,14 @@ pub(crate) fn dispose(job: &Claimed, outcome: &Outcome, rules: &Rules, jitter: f
         }
         Outcome::Submitted(answer) => probe = submitted(&mut s, job, answer, rules, jitter),
         Outcome::Looked(answer) => probe = looked(&mut s, job, answer, rules, jitter),
+        Outcome::NothingToExport => exporting::end(&mut s),
+        Outcome::Exported(format, answer) => {
+            probe = exporting::asked(&mut s, job, (*format, answer), rules, jitter);
+        }
+        // It says nothing of the account.
+        Outcome::Downloaded(format, fetched) => {
+            exporting::downloaded(&mut s, job, (*format, fetched), rules, jitter);
+        }
     }
     if job.probe {
         s.probe = probe;
@@ -189,6 +200,7 @@ fn looked(s: &mut Settlement, job: &Claimed, answer: &Answer<Polled>, rules: &Ru
         Polled::Completed(done) => {
             s.verb = Verb::Complete;
             completed(s, job, done);
+            exporting::begin(s, job, done.gamma_id.as_deref(), rules);
         }
         Polled::Failed(failed) => {
             credits(s, &failed.credits);
@@ -340,7 +352,7 @@ fn fail(s: &mut Settlement, error: JobError) {
     s.fields.push(("error", error.to_json()));
 }
 
-fn rate_limited(s: &mut Settlement, limited: &RateLimited) {
+pub(crate) fn rate_limited(s: &mut Settlement, limited: &RateLimited) {
     let fixed = limited
         .retry_after
         .map(|time| time.clamp(RETRY_AFTER.0, RETRY_AFTER.1));
@@ -352,7 +364,7 @@ fn rate_limited(s: &mut Settlement, limited: &RateLimited) {
     s.fields.push(("last_error", format!("429: {}", limited.message)));
 }
 
-fn account_trouble(s: &mut Settlement, trouble: &AccountTrouble) {
+pub(crate) fn account_trouble(s: &mut Settlement, trouble: &AccountTrouble) {
     let reason = match trouble.problem {
         AccountProblem::Unauthorized => "unauthorized",
         AccountProblem::OutOfCredits => "out_of_credits",

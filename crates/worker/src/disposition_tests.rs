@@ -2,7 +2,8 @@
 
 use super::*;
 use gammaq_gamma::{Credits, Failed, Quota, RateLimits};
-use gammaq_job::ExportFormat;
+use gammaq_job::{ExportFormat, Files};
+use std::collections::BTreeMap;
 use gammaq_job::Kind;
 use serde_json::json;
 
@@ -18,6 +19,11 @@ fn rules(on_ambiguous: OnAmbiguous) -> Rules {
         backoff_max: S * 300,
         late_interval: S * 300,
         on_ambiguous,
+        exports: ExportRules {
+            timeout: S * 900,
+            retry_for: S * 3 * 86_400,
+            store: false,
+        },
     }
 }
 
@@ -47,6 +53,9 @@ fn job(step: Step, state: State) -> Claimed {
         submit_failures: 0,
         warnings: vec![],
         slot: "a#0".into(),
+        gamma_id: "gm".into(),
+        files: Files::default(),
+        links: BTreeMap::new(),
         late: Duration::ZERO,
     }
 }

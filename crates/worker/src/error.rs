@@ -14,6 +14,9 @@ pub enum Error {
     /// A base URL or a key can't be used.
     #[error(transparent)]
     Target(#[from] gammaq_gamma::TargetError),
+    /// Files can't be stored.
+    #[error(transparent)]
+    Files(#[from] gammaq_files::OpenError),
     /// A file can't be read.
     #[error("{}: {error}", path.display())]
     File {

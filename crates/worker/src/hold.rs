@@ -113,7 +113,7 @@ impl Drop for Hold {
 
 #[cfg(test)]
 mod tests {
-    use gammaq_job::{Kind, State};
+    use gammaq_job::{Files, Kind, State};
     use gammaq_queue::claim::Step;
     use tokio::sync::Semaphore;
 
@@ -146,6 +146,9 @@ mod tests {
             submit_failures: 0,
             warnings: vec![],
             slot: "a#0".into(),
+            gamma_id: "gm".into(),
+            files: Files::default(),
+            links: BTreeMap::new(),
         }
     }
 

@@ -1,6 +1,8 @@
 //! What a step came to, before anyone decided what to do about it.
 
-use gammaq_gamma::{Answer, Polled, Submitted};
+use gammaq_files::Fetched;
+use gammaq_gamma::{Answer, Exported, Polled, Submitted};
+use gammaq_job::ExportFormat;
 
 /// The end of a step.
 #[derive(Debug)]
@@ -16,6 +18,12 @@ pub(crate) enum Outcome {
     NoRequest,
     /// The generation was looked at.
     Looked(Answer<Polled>),
+    /// Gamma was asked for a file.
+    Exported(ExportFormat, Answer<Exported>),
+    /// A file was downloaded, or not.
+    Downloaded(ExportFormat, Fetched),
+    /// No file is wanted any more.
+    NothingToExport,
     /// Handed back untouched: the worker stops, the account was paused, or it is another worker's account.
     Released,
     /// Nothing to settle: it was done by the step, or the job is another worker's by now.
@@ -51,9 +59,34 @@ impl Outcome {
                 Polled::NotFound { .. } => "not_found",
                 Polled::Unavailable { .. } => "unavailable",
             },
+            Self::Exported(_, answer) => match &answer.outcome {
+                Exported::Begun { .. } => "export_begun",
+                Exported::Pending => "export_pending",
+                Exported::Ready { .. } => "export_ready",
+                Exported::Failed(_) => "export_failed",
+                Exported::Refused { .. } => "export_refused",
+                Exported::NotFound { .. } => "not_found",
+                Exported::RateLimited(_) => "rate_limited",
+                Exported::AccountTrouble(_) => "account_trouble",
+                Exported::Unavailable { .. } => "unavailable",
+            },
+            Self::Downloaded(_, fetched) => downloaded(fetched),
+            Self::NothingToExport => "nothing_to_export",
             Self::Released => "released",
             Self::Settled => "settled",
             Self::Panicked { .. } => "panicked",
         }
+    }
+}
+
+/// The word for logs and metrics.
+pub(crate) const fn downloaded(fetched: &Fetched) -> &'static str {
+    match fetched {
+        Fetched::Stored(_) => "stored",
+        Fetched::Again { .. } => "again",
+        Fetched::Expired { .. } => "expired",
+        Fetched::WrongType { .. } => "wrong_type",
+        Fetched::Refused { .. } => "refused",
+        Fetched::Full { .. } => "full",
     }
 }

@@ -282,10 +282,10 @@ fn unused_backend(app: &Arc<App>) -> QueueBackend {
 /// A span a job: what every line about it carries.
 fn span(task: &Task<Arc<Hold>>) -> Span {
     let job = &task.args.job;
-    let step = if job.step == Step::Submit {
-        "submit"
-    } else {
-        "look"
+    let step = match job.step {
+        Step::Submit => "submit",
+        Step::Look => "look",
+        Step::Export => "export",
     };
     let trace_id = job.traceparent.get(3..35).unwrap_or_default();
     tracing::info_span!(

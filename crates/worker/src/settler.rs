@@ -184,9 +184,9 @@ async fn settle_alone(app: Arc<App>, item: ToSettle) {
     }
 }
 
-/// Counts what `settle_jobs` adds to `stats.credits_deducted`: the credits of jobs that it ended.
+/// Counts what `settle_jobs` adds to `stats.credits_deducted`: the credits of decks that are there, and of jobs that it ended.
 fn deducted(app: &App, item: &ToSettle) {
-    if !matches!(item.settlement.verb, Verb::Complete | Verb::Fail) {
+    if !matches!(item.settlement.verb, Verb::Complete | Verb::Export | Verb::Fail) {
         return;
     }
     let said = item

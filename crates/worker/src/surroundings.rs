@@ -8,7 +8,8 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use gammaq_gamma::{Answer, Client, ClientSettings, Engine, Polled, Submitted, Target};
+use gammaq_files::Files;
+use gammaq_gamma::{Answer, Client, ClientSettings, Engine, Exported, Polled, Submitted, Target};
 use gammaq_queue::Queue;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -16,6 +17,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::Error;
+use crate::downloads;
 pub use crate::roles::service_manager::ServiceManager;
 use crate::settings::Settings;
 
@@ -39,6 +41,22 @@ pub trait Gamma: fmt::Debug + Send + Sync {
     /// See [`Client::poll`].
     fn poll<'a>(&'a self, target: &'a Target, engine: Engine, generation_id: &'a str)
     -> Exchange<'a, Polled>;
+
+    /// See [`Client::export`].
+    fn export<'a>(
+        &'a self,
+        target: &'a Target,
+        gamma_id: &'a str,
+        format: &'a str,
+    ) -> Exchange<'a, Exported>;
+
+    /// See [`Client::poll_export`].
+    fn poll_export<'a>(
+        &'a self,
+        target: &'a Target,
+        export_id: &'a str,
+        format: &'a str,
+    ) -> Exchange<'a, Exported>;
 }
 
 impl Gamma for Client {
@@ -59,6 +77,24 @@ impl Gamma for Client {
         generation_id: &'a str,
     ) -> Exchange<'a, Polled> {
         Box::pin(Client::poll(self, target, engine, generation_id))
+    }
+
+    fn export<'a>(
+        &'a self,
+        target: &'a Target,
+        gamma_id: &'a str,
+        format: &'a str,
+    ) -> Exchange<'a, Exported> {
+        Box::pin(Client::export(self, target, gamma_id, format))
+    }
+
+    fn poll_export<'a>(
+        &'a self,
+        target: &'a Target,
+        export_id: &'a str,
+        format: &'a str,
+    ) -> Exchange<'a, Exported> {
+        Box::pin(Client::poll_export(self, target, export_id, format))
     }
 }
 
@@ -85,6 +121,8 @@ pub struct Surroundings {
     pub queue: Queue,
     /// The way to Gamma.
     pub gamma: Arc<dyn Gamma>,
+    /// Where copies of files go, if anywhere.
+    pub files: Option<Files>,
     /// Where tasks run.
     pub spawner: Arc<dyn Spawner>,
     /// The worker's id, another one at each start.
@@ -113,6 +151,7 @@ impl Surroundings {
         Ok(Self {
             queue: crate::queue(settings)?,
             gamma: Arc::new(gamma),
+            files: downloads::open(settings)?,
             spawner: Arc::new(Runtime),
             worker: format!("{host}-{pid}-{:08x}", rand::random::<u32>()),
             about: vec![

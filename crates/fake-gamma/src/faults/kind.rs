@@ -55,6 +55,12 @@ pub enum Kind {
     Reason(&'static str),
     /// An export link that has expired.
     Expired,
+    /// A page where a file should be.
+    WrongType,
+    /// Half of the file, from a server that doesn't say how long it is.
+    Unsized,
+    /// Sent on to the same path at this host, by https.
+    Redirect(String),
 }
 
 /// The `Retry-After` of a 429.
@@ -113,6 +119,7 @@ impl Kind {
                 | Self::NoCredits
                 | Self::RateLimited(_)
                 | Self::Expired
+                | Self::Redirect(_)
         )
     }
 
@@ -133,7 +140,7 @@ impl Kind {
             }
             Self::NoExport => matches!(operation, Post | Result),
             Self::Reason(_) => matches!(operation, Export | ExportPoll),
-            Self::Expired => operation == Download,
+            Self::Expired | Self::WrongType | Self::Unsized | Self::Redirect(_) => operation == Download,
             Self::NoId => !matches!(operation, Result | List | Download),
             Self::AfterStatus(_) => matches!(operation, Post | Export),
             Self::SlowBefore(_) => operation == Post,
@@ -146,7 +153,8 @@ impl FromStr for Kind {
     type Err = SpecError;
 
     /// Reads `lost_after`, `slow=5s`, `slow_before=5s`, `503`, `after_503`, `429`, `429s=7`, `429d=7`,
-    /// `403credits`, `render_timeout`, `expired` and the other words.
+    /// `403credits`, `render_timeout`, `expired`, `wrong_type`, `unsized`,
+    /// `redirect=evil.example` and the other words.
     fn from_str(text: &str) -> Result<Self, SpecError> {
         let unknown = || SpecError::Kind(text.to_owned());
         if let Some((_, kind)) = WORDS.iter().find(|(word, _)| *word == text) {
@@ -155,8 +163,11 @@ impl FromStr for Kind {
         if let Some(reason) = REASONS.iter().find(|reason| **reason == text) {
             return Ok(Self::Reason(reason));
         }
-        if text == "expired" {
-            return Ok(Self::Expired);
+        match text {
+            "expired" => return Ok(Self::Expired),
+            "wrong_type" => return Ok(Self::WrongType),
+            "unsized" => return Ok(Self::Unsized),
+            _ => {}
         }
         if let Some(status) = text.strip_prefix("after_") {
             return status_code(status).map(Self::AfterStatus).ok_or_else(unknown);
@@ -164,6 +175,7 @@ impl FromStr for Kind {
         match text.split_once('=') {
             Some(("slow", delay)) => Ok(Self::Slow(duration(delay)?)),
             Some(("slow_before", delay)) => Ok(Self::SlowBefore(duration(delay)?)),
+            Some(("redirect", host)) if !host.is_empty() => Ok(Self::Redirect(host.to_owned())),
             Some(("429s", seconds)) => {
                 let seconds = seconds.parse().map_err(|_| unknown())?;
                 Ok(Self::RateLimited(RetryAfter::Seconds(seconds)))
@@ -190,6 +202,9 @@ impl fmt::Display for Kind {
             Self::RateLimited(RetryAfter::Seconds(seconds)) => write!(f, "429s={seconds}"),
             Self::RateLimited(RetryAfter::Date(seconds)) => write!(f, "429d={seconds}"),
             Self::Reason(reason) => f.write_str(reason),
+            Self::WrongType => f.write_str("wrong_type"),
+            Self::Unsized => f.write_str("unsized"),
+            Self::Redirect(host) => write!(f, "redirect={host}"),
             _ => f.write_str("expired"),
         }
     }
@@ -224,7 +239,7 @@ mod tests {
             ]
             .map(str::to_owned),
         );
-        all.push("expired".to_owned());
+        all.extend(["expired", "wrong_type", "unsized", "redirect=evil.example"].map(str::to_owned));
         for word in all {
             assert_eq!(word.parse::<Kind>().unwrap().to_string(), word);
         }

@@ -77,6 +77,8 @@ pub(super) struct Generation {
     pub(super) settled: bool,
     /// POSTs for an export so far.
     pub(super) export_posts: u64,
+    /// Requests for its files, by whichever link.
+    pub(super) downloads: u64,
     /// What the ledger says; `outcome`, `status` and `takes_ms` are filled in on the way out.
     pub(super) entry: ledger::Generation,
 }

@@ -16,7 +16,6 @@ pub(super) struct Link {
     position: usize,
     format: Format,
     made: Duration,
-    downloads: u64,
 }
 
 impl Link {
@@ -25,7 +24,6 @@ impl Link {
             position,
             format,
             made: now.elapsed,
-            downloads: 0,
         }
     }
 }
@@ -42,15 +40,16 @@ pub(crate) enum Wanted {
 impl World {
     /// Looks up a link.
     pub(crate) fn open_link(&mut self, token: &str, now: Moment) -> (Chosen, Wanted) {
-        let Some(link) = self.links.get_mut(token) else {
+        let Some(link) = self.links.get(token) else {
             let chosen = self.rulebook.choose(Operation::Download, "", Chosen::default());
             let body = "<?xml version='1.0' encoding='UTF-8'?><Error><Code>NoSuchKey</Code></Error>";
             let answer = Answer::new(StatusCode::NOT_FOUND, "application/xml", body.as_bytes().to_vec());
             return (chosen, Wanted::Refused(answer));
         };
-        link.downloads += 1;
-        let generation = &self.generations[link.position];
-        let marked = generation.markers.choose(Operation::Download, link.downloads);
+        let generation = &mut self.generations[link.position];
+        // Counted over all links to it: a file whose link is asked for anew comes in the end.
+        generation.downloads += 1;
+        let marked = generation.markers.choose(Operation::Download, generation.downloads);
         let chosen = self
             .rulebook
             .choose(Operation::Download, &generation.entry.key, marked);

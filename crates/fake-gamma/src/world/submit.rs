@@ -285,6 +285,7 @@ impl World {
             links: Vec::new(),
             settled: false,
             export_posts: 0,
+            downloads: 0,
             markers,
             entry: ledger::Generation {
                 generation_id: generation_id.clone(),

@@ -23,7 +23,8 @@ if reset == 1 or is_queue_paused() then submits = 0 end
 for i = 13, #ARGV do foreign[ARGV[i]] = true end
 local FIELDS = { 'state', 'account', 'fence', 'attempts', 'worker', 'priority', 'seq', 'kind', 'exports',
   'generation_id', 'base_url', 'polls', 'poll_failures', 'deadline', 'created_at', 'traceparent', 'late_until',
-  'resubmits', 'timeout', 'submit_failures', 'warnings', 'slot' }
+  'resubmits', 'timeout', 'submit_failures', 'warnings', 'gamma_id', 'files', 'pdf_url',
+  'pptx_url', 'png_url', 'slot' }
 
 -- What stays in the schedule though it is due can go on at `time`.
 local function leave(time) if not left or time < left then left = time end end
@@ -37,7 +38,7 @@ local function read(id)
   -- A megabyte in one field was written by hand: an answer that holds it would not arrive in time.
   for i = 1, #FIELDS do if r[i] and #r[i] > 1048576 then return nil end end
   return { state = r[1], account = r[2], fence = tonumber(r[3]) or 0, attempts = r[4] or '0', worker = r[5] or '',
-    priority = r[6], seq = r[7], resubmits = tonumber(r[18]) or 0, slot = r[22] or '', generation = r[10] or '',
+    priority = r[6], seq = r[7], resubmits = tonumber(r[18]) or 0, slot = r[#FIELDS] or '', generation = r[10] or '',
     wish = wish and wish ~= '', values = r }
 end
 

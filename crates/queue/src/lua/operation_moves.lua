@@ -28,7 +28,12 @@ local function submit_again(id, r)
     redis.call('HSET', job_key(id), 'extra_generation_id', r.extra == '' and r.generation or r.extra .. ',' .. r.generation)
   end
   redis.call('HDEL', job_key(id), 'generation_id', 'submitted_at', 'deadline', 'gamma_id', 'gamma_url', 'title', 'summary',
-    'export_url', 'pdf_url', 'pptx_url', 'png_url', 'credits_deducted', 'credits_remaining', 'submit_request_id')
+    'export_url', 'pdf_url', 'pptx_url', 'png_url', 'credits_deducted', 'credits_remaining', 'submit_request_id', 'files')
+  redis.call('ZREM', key('links'), id)
+  for _, format in ipairs({ 'pdf', 'pptx', 'png' }) do
+    redis.call('HDEL', job_key(id), format .. '_stored', format .. '_bytes', format .. '_sha256', format .. '_error',
+      format .. '_linked_at')
+  end
   redis.call('HINCRBY', job_key(id), 'asked_again', 1)
   redis.call('HSET', job_key(id), 'state', 'queued')
   redis.call('ZADD', key('pending:' .. r.account), pending_score(r.priority, r.seq), id)

@@ -20,16 +20,17 @@ local function add_warning(id, text)
   redis.call('HSET', job_key(id), 'warnings', (head and head .. ',' or '[') .. json_text(text) .. ']')
 end
 
-local function json_exports(wanted, urls, state)
+local function json_exports(id, wanted, urls, state)
   local out = {}
   for format in string.gmatch(wanted or '', '[^,]+') do
-    local url, problem = urls[format], nil
-    if not url and state == 'completed' then
-      if #out == 0 then problem = 'Gamma completed the deck without a link to this file'
-      else problem = 'only the first format of a job is made by this version' end
+    local f = redis.call('HMGET', job_key(id), format .. '_stored', format .. '_bytes', format .. '_sha256',
+      format .. '_error', format .. '_linked_at')
+    local url, problem = urls[format], f[4]
+    if not url and not f[1] and not problem and state == 'completed' then
+      problem = f[5] and 'the link expired' or 'Gamma completed the deck without a link to this file'
     end
-    out[#out + 1] = '{"format":"' .. format .. '","url":' .. json_text(url) ..
-      ',"stored":null,"bytes":null,"sha256":null,"error":' .. json_text(problem) .. '}'
+    out[#out + 1] = '{"format":"' .. format .. '","url":' .. json_text(url) .. ',"stored":' .. json_text(f[1]) ..
+      ',"bytes":' .. json_number(f[2]) .. ',"sha256":' .. json_text(f[3]) .. ',"error":' .. json_text(problem) .. '}'
   end
   return '[' .. table.concat(out, ',') .. ']'
 end
@@ -43,7 +44,7 @@ local function write_result(id, ttl)
   local out = { '{"id":', json_text(id), ',"state":', json_text(r[1]), ',"generationId":', json_text(r[2]),
     ',"gammaId":', json_text(r[3]), ',"gammaUrl":', json_text(r[4]), ',"exportUrl":', json_text(r[5]),
     ',"pdfUrl":', json_text(r[6]), ',"pptxUrl":', json_text(r[7]), ',"pngUrl":', json_text(r[8]),
-    ',"exports":', json_exports(r[9], urls, r[1]),
+    ',"exports":', json_exports(id, r[9], urls, r[1]),
     ',"credits":{"deducted":', json_number(r[10]), ',"remaining":', json_number(r[11]), '}',
     ',"warnings":', json_raw(r[12], '[]'), ',"error":', json_raw(r[13], 'null'),
     ',"account":', json_text(r[14]), ',"meta":', json_text(r[15]), ',"polls":', json_raw(r[16], '0'),
@@ -74,5 +75,6 @@ end
 -- An earlier job of this id expired: what it left must not be taken for the new one's.
 local function forget_end(id)
   for _, state in ipairs({ 'completed', 'failed', 'timed_out', 'cancelled' }) do redis.call('ZREM', key(state), id) end
+  redis.call('ZREM', key('links'), id)
   redis.call('UNLINK', key('result:' .. id))
 end

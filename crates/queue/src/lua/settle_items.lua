@@ -21,7 +21,8 @@ local function settle(item)
   set_fields(job_key(id), item.fields)
 
   local verb, to = item.verb, TO[item.verb]
-  if r.state ~= 'queued' and r.state ~= 'submitting' and verb ~= 'release' then count('polls') end
+  if (r.state == 'generating' or r.state == 'timed_out') and verb ~= 'release' then count('polls') end
+  note_links(id, item.fields)
   -- The answer was unclear, but a generation is known by now: look at that one.
   if r.state == 'submitting' and v[8] and v[8] ~= '' then
     if r.slot ~= '' and verb == 'requeue' then release_slot(r.account, r.slot) end
@@ -37,6 +38,8 @@ local function settle(item)
     local time = now + item.delay
     if paused then time = math.max(time, paused + math.random(0, spread)) end
     look_at(id, time)
+    if r.state == 'exporting' then write_result(id, nil) end
+  elseif verb == 'export' then begin_exports(id, r, item.note)
   elseif verb == 'release' and r.state ~= 'queued' then look_at(id, now)
   elseif verb == 'release' then give_back(id, r, 0)
   elseif verb == 'requeue' then
@@ -48,12 +51,7 @@ local function settle(item)
     give_back(id, r, item.delay)
     event(id, 'queued', r.state, worker, item.note)
   elseif verb == 'rest' then
-    spend_credits(id, r.account)
-    redis.call('HDEL', job_key(id), 'next_at', 'late_until')
-    redis.call('HSET', job_key(id), 'worker', '')
-    redis.call('ZREM', key('due'), id)
-    write_result(id, ttl_ms)
-    redis.call('PEXPIRE', job_key(id), ttl_ms)
+    rest(id, r)
   else
     over(id, r, to)
     event(id, to, r.state, worker, item.note)

@@ -6,7 +6,8 @@
 --   late_ms, late_for_ms   a timed-out job is looked at every late_ms, for late_for_ms
 -- item: id fence verb delay_ms probe pause_kind pause_ms jitter note n field... m account_field...
 --   verb    again (look again), requeue (certainly not accepted), park (not known whether accepted), resubmit (the
---           same, by policy), fail, complete, time_out, rest (a late look was the last), release (hand back untouched)
+--           same, by policy), fail, export (the deck is there, files are not yet), complete, time_out, rest (a late look was the last),
+--           release (hand back untouched)
 --   probe   '' | good (the pause is over) | open (nothing was learnt): for a job that tried a pause out
 --   pause_kind   '' | rate_limited | any other word: account trouble;  pause_ms  '' where it doubles
 -- Returns: for each item: ok | stale | missing; after ok each move of the job, as ` from>to`
@@ -17,6 +18,7 @@ local spread, late, late_for = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(A
 local FROM = { again = { generating = 1, exporting = 1, timed_out = 1 }, requeue = { queued = 1, submitting = 1 },
   park = { submitting = 1 }, resubmit = { submitting = 1 }, fail = { queued = 1, submitting = 1, generating = 1 },
   complete = { generating = 1, exporting = 1, timed_out = 1 }, time_out = { generating = 1 }, rest = { timed_out = 1 },
+  export = { generating = 1, timed_out = 1 },
   release = { queued = 1, generating = 1, exporting = 1, timed_out = 1 } }
 local TO = { fail = 'failed', complete = 'completed', time_out = 'timed_out', park = 'ambiguous' }
 

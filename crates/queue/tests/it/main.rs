@@ -12,6 +12,7 @@ mod claim;
 mod doctor;
 mod dump;
 mod durable;
+mod exports;
 mod floor;
 mod foreign;
 mod full;

@@ -148,7 +148,8 @@ impl Model {
             }
         }
         let handed = |step| claim.jobs.iter().filter(move |job| job.step == step);
-        let looked: Vec<_> = handed(Step::Look).map(|job| job.id.clone()).collect();
+        let looks_too = claim.jobs.iter().filter(|job| job.step != Step::Submit);
+        let looked: Vec<_> = looks_too.map(|job| job.id.clone()).collect();
         if looked != looks {
             return Err(format!("looks {looked:?}, expected {looks:?}"));
         }
@@ -280,15 +281,16 @@ impl Model {
 
     /// Where `verb` leads from `state`.
     fn target(state: State, verb: Verb) -> Option<State> {
-        use State::{Ambiguous, Completed, Failed, Generating, Queued, Submitting, TimedOut};
+        use State::{Ambiguous, Completed, Exporting, Failed, Generating, Queued, Submitting, TimedOut};
         match (state, verb) {
             (Queued, Verb::Requeue(_) | Verb::Release) => Some(Queued),
             (Submitting, Verb::Requeue(_) | Verb::Resubmit(_)) => Some(Queued),
             (Submitting, Verb::Park) => Some(Ambiguous),
             (Queued | Submitting | Generating, Verb::Fail) => Some(Failed),
-            (Generating | TimedOut, Verb::Complete) => Some(Completed),
+            (Generating | Exporting | TimedOut, Verb::Complete) => Some(Completed),
+            (Generating | TimedOut, Verb::Export) => Some(Exporting),
             (Generating, Verb::TimeOut) | (TimedOut, Verb::Rest) => Some(TimedOut),
-            (Generating | TimedOut, Verb::Again(_) | Verb::Release) => Some(state),
+            (Generating | Exporting | TimedOut, Verb::Again(_) | Verb::Release) => Some(state),
             _ => None,
         }
     }

@@ -185,6 +185,7 @@ impl Older {
             Verb::Park => ("park", Duration::ZERO),
             Verb::Resubmit(delay) => ("resubmit", delay),
             Verb::Fail => ("fail", Duration::ZERO),
+            Verb::Export => panic!("a verb that release 0.1.0 does not know"),
             Verb::Complete => ("complete", Duration::ZERO),
             Verb::TimeOut => ("time_out", Duration::ZERO),
             Verb::Rest => ("rest", Duration::ZERO),
@@ -282,5 +283,8 @@ fn claimed(parts: &[String], now: u64) -> Claimed {
         submit_failures: small("submit_failures"),
         warnings: Vec::new(),
         slot: field("slot").to_owned(),
+        gamma_id: String::new(),
+        files: gammaq_job::Files::default(),
+        links: std::collections::BTreeMap::new(),
     }
 }

@@ -111,7 +111,7 @@ impl Known {
     /// Answers whether it moved.
     fn operate(&mut self, command: &Command) -> bool {
         let to = match (command, self.state) {
-            (Command::Cancel(_), State::Queued | State::Generating) => State::Cancelled,
+            (Command::Cancel(_), State::Queued | State::Generating | State::Exporting) => State::Cancelled,
             (Command::Cancel(_), State::Submitting) => {
                 self.unwanted = true;
                 return false;

@@ -265,6 +265,11 @@ impl Run<'_> {
             Verb::TimeOut,
             Verb::Rest,
             Verb::Release,
+            // Release 0.1.0 knows nothing of it.
+            match self.older(worker) {
+                Some(_) => Verb::Complete,
+                None => Verb::Export,
+            },
         ][verb];
         let mut told = match pause {
             0 => limited(&job, verb, None),

@@ -5,14 +5,15 @@ use gammaq_queue::settle::{Settled, Verb};
 use gammaq_queue::submit::{Begun, Recorded};
 
 use crate::bench::{Bench, LONG, millis, settlement};
-use gammaq_queue::claim::Claimed;
+use gammaq_queue::claim::{Claimed, Step};
 
-const VERBS: [Verb; 9] = [
+const VERBS: [Verb; 10] = [
     Verb::Again(LONG),
     Verb::Requeue(LONG),
     Verb::Park,
     Verb::Resubmit(LONG),
     Verb::Fail,
+    Verb::Export,
     Verb::Complete,
     Verb::TimeOut,
     Verb::Rest,
@@ -39,8 +40,10 @@ impl Bench {
             return self.claim_one("A").await;
         }
         if state == State::Exporting {
-            self.cmd::<u64>(&["HSET", &format!("@job:{id}"), "state", "exporting"])
-                .await;
+            assert_eq!(self.end("A", &look, Verb::Export).await, Settled::Done);
+            let step = self.claim_one("A").await;
+            assert_eq!((step.step, step.state), (Step::Export, State::Exporting));
+            return step;
         }
         look
     }
@@ -56,6 +59,7 @@ async fn every_verb_moves_from_its_states_alone_and_only_once() {
         (Submitting, Verb::Park) => Some(Ambiguous),
         (Queued | Submitting | Generating, Verb::Fail) => Some(Failed),
         (Generating | Exporting | TimedOut, Verb::Complete) => Some(Completed),
+        (Generating | TimedOut, Verb::Export) => Some(Exporting),
         (Generating, Verb::TimeOut) => Some(TimedOut),
         (TimedOut, Verb::Rest) => Some(TimedOut),
         (Generating | Exporting | TimedOut, Verb::Again(_) | Verb::Release) => Some(from),

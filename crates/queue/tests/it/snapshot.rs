@@ -208,7 +208,9 @@ fn check_end(id: &str, job: &Job) -> Result<(), String> {
     if over && job.ttl < 5 && job.result.is_none() {
         return Ok(());
     }
-    if job.state().is_end() != job.result.is_some() {
+    // The deck is told of from the beginning of its exports.
+    let told = job.state().is_end() || job.state() == State::Exporting;
+    if told != job.result.is_some() {
         return wrong("a result where there should be none, or none where there should be one");
     }
     let Some(text) = &job.result else { return Ok(()) };

@@ -131,6 +131,7 @@ impl Cloud {
         let outcome = match known.end {
             _ if now < known.ends_at => Polled::Pending { progress: None },
             End::Completes => Polled::Completed(Box::new(Completed {
+                gamma_id: Some(format!("deck-{generation}")),
                 gamma_url: Some(format!("https://gamma.app/docs/{generation}")),
                 credits,
                 ..Completed::default()

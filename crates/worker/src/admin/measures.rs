@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use gammaq_files::Fetched;
 use gammaq_job::state::MOVES;
 use gammaq_queue::gauges::{Gauges, NAMED, OTHER};
 use metrics::{Counter, Gauge, Histogram, Key, Label, Level, Metadata, Recorder};
@@ -13,6 +14,7 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusRecorder
 use super::names::{self, ALL, Type};
 use crate::Error;
 use crate::app::App;
+use crate::outcome::downloaded;
 
 /// From 1 ms to a minute: about twice as long each time.
 const BUCKETS: [f64; 15] = [
@@ -28,6 +30,10 @@ pub(crate) enum Exchange {
     Submit,
     /// A look at a generation.
     Poll,
+    /// A request for a file.
+    Export,
+    /// A look at a file that is being made.
+    ExportPoll,
 }
 
 impl Exchange {
@@ -35,6 +41,8 @@ impl Exchange {
         match self {
             Self::Submit => "submit",
             Self::Poll => "poll",
+            Self::Export => "export",
+            Self::ExportPoll => "export_poll",
         }
     }
 }
@@ -56,6 +64,9 @@ pub(crate) struct Measures {
     pub(crate) read_failures: Counter,
     submit: Histogram,
     poll: Histogram,
+    export: Histogram,
+    export_poll: Histogram,
+    downloads: Mutex<BTreeMap<&'static str, Counter>>,
     running: Gauge,
     halted: Gauge,
     reconnects: Counter,
@@ -99,6 +110,9 @@ impl Measures {
             read_failures: counter(names::READ_FAILURES),
             submit: exchange(Exchange::Submit),
             poll: exchange(Exchange::Poll),
+            export: exchange(Exchange::Export),
+            export_poll: exchange(Exchange::ExportPoll),
+            downloads: Mutex::default(),
             running: gauge(names::RUNNING),
             halted: gauge(names::HALTED),
             reconnects: counter(names::REDIS_RECONNECTS),
@@ -113,6 +127,8 @@ impl Measures {
         match kind {
             Exchange::Submit => self.submit.record(time),
             Exchange::Poll => self.poll.record(time),
+            Exchange::Export => self.export.record(time),
+            Exchange::ExportPoll => self.export_poll.record(time),
         }
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         answers
@@ -127,6 +143,19 @@ impl Measures {
                     self.recorder.as_ref(),
                     Key::from_parts(names::HTTP_REQUESTS, labels),
                 )
+            })
+            .increment(1);
+    }
+
+    /// A download ended.
+    pub(crate) fn downloaded(&self, fetched: &Fetched) {
+        let word = downloaded(fetched);
+        let mut known = self.downloads.lock().unwrap_or_else(PoisonError::into_inner);
+        known
+            .entry(word)
+            .or_insert_with(|| {
+                let labels = vec![Label::from_static_parts("outcome", word)];
+                count(self.recorder.as_ref(), Key::from_parts(names::DOWNLOADS, labels))
             })
             .increment(1);
     }

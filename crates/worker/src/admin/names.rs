@@ -50,11 +50,13 @@ metrics! {
     TRANSITIONS = "gammaq_job_transitions_total", Counter, "moves", ["from", "to"],
         "Moves of jobs from one state to another; from is none for a new job";
     HTTP_REQUESTS = "gammaq_http_requests_total", Counter, "requests", ["kind", "status"],
-        "Requests to Gamma by kind (submit or poll) and status; none where no answer came or nothing was sent";
+        "Requests to Gamma by kind (submit, poll, export or export_poll) and status; none where no answer came or nothing was sent";
     REDIS_RECONNECTS = "gammaq_redis_reconnects_total", Counter, "connections", [],
         "Connections to Redis that took the place of an earlier one";
     CREDITS = "gammaq_credits_deducted_total", Counter, "credits", ["account"],
         "Credits that Gamma said it took for jobs that ended";
+    DOWNLOADS = "gammaq_downloads_total", Counter, "downloads", ["outcome"],
+        "Downloads of files by what they came to: stored, again, expired, wrong_type, refused, or full (the disk)";
     READ_FAILURES = "gammaq_queue_read_failures_total", Counter, "reads", [],
         "Times that the queue could not be read for metrics or readiness within a second";
     HTTP_SECONDS = "gammaq_http_request_duration_seconds", Histogram, "seconds", ["kind"],

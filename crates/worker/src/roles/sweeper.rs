@@ -15,6 +15,7 @@ pub(crate) async fn run(app: Arc<App>) {
     loop {
         // Spread, so that many workers don't sweep together.
         tokio::time::sleep(EVERY.mul_f64(0.5 + app.chance.fraction())).await;
+        while let Ok(1..) = app.queue.drop_links(BATCH).await {}
         loop {
             match app.queue.sweep_jobs(BATCH).await {
                 Ok(taken) if taken > 0 => tracing::debug!(taken, "swept"),

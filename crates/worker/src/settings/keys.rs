@@ -180,10 +180,19 @@ keys! {
         "where exported files are kept";
     EXPORTS_TIMEOUT: Span = "exports.timeout", Some("15m"),
         span(ms(100), days(1)),
-        "how long an export may take before the job completes without it";
+        "how long Gamma may take for a file before the job completes without it";
     EXPORTS_MAX_BYTES: Bytes = "exports.max_bytes", Some("256 MiB"),
         Bytes { min: 1 << 10, max: 16 << 30 },
         "the largest file that is downloaded";
+    EXPORTS_RETRY_FOR: Span = "exports.retry_for", Some("3d"),
+        span(ms(100), days(30)),
+        "how long a file that Gamma made is tried to be stored before the job completes without a copy";
+    EXPORTS_MIN_SPEED: Bytes = "exports.min_speed", Some("1 KiB"),
+        Bytes { min: 1, max: 1 << 30 },
+        "bytes a second, over half a minute, below which a download is given up and tried again later";
+    EXPORTS_MIN_FREE: Bytes = "exports.min_free", Some("1 GiB"),
+        Bytes { min: 1 << 20, max: 1 << 50 },
+        "what stays free on the disk of a local store: no download is begun that would leave less";
     EXPORTS_ALLOWED_HOSTS: Hosts = "exports.allowed_hosts", Some("*.gamma.app"),
         Hosts,
         "the hosts that files are downloaded from";

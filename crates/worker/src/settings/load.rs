@@ -235,6 +235,9 @@ impl Loader {
             store: r.value(&keys::EXPORTS_STORE),
             timeout: r.value(&keys::EXPORTS_TIMEOUT)?,
             max_bytes: r.value(&keys::EXPORTS_MAX_BYTES)?,
+            retry_for: r.value(&keys::EXPORTS_RETRY_FOR)?,
+            min_speed: r.value(&keys::EXPORTS_MIN_SPEED)?,
+            min_free: r.value(&keys::EXPORTS_MIN_FREE)?,
             allowed_hosts: r.value(&keys::EXPORTS_ALLOWED_HOSTS)?,
         })
     }

@@ -177,6 +177,12 @@ pub struct ExportSettings {
     pub timeout: Duration,
     /// The largest file that is downloaded, in bytes.
     pub max_bytes: u64,
+    /// How long a file is tried to be stored.
+    pub retry_for: Duration,
+    /// Bytes a second below which a download is given up for now.
+    pub min_speed: u64,
+    /// Bytes that stay free on the disk of a local store.
+    pub min_free: u64,
     /// The hosts that files are downloaded from.
     pub allowed_hosts: Vec<HostPattern>,
 }

@@ -1,6 +1,7 @@
-//! The steps of a job, one file each. A step does one exchange with Gamma and ends in an outcome; nothing in it
+//! The steps of a job, one file each. A step does one exchange with Gamma, or with the host of a file, and ends in an outcome; nothing in it
 //! repeats, and only the recording of a generation waits.
 
+mod export;
 pub(crate) mod journaled;
 mod look;
 mod submit;
@@ -25,6 +26,7 @@ pub(crate) async fn run(hold: Arc<Hold>, app: Data<Arc<App>>) -> Result<Outcome,
     let mut trace = StepTrace::begin(&app, &hold.job);
     let outcome = match hold.job.step {
         Step::Submit => at("step_submit", submit::submit(&app, &hold, &target, &mut trace)).await,
+        Step::Export => at("step_export", export::export(&app, &hold, &target)).await,
         Step::Look => at("step_look", look::look(&app, &hold, &target, &mut trace)).await,
     };
     trace.end(&hold.job, &outcome);

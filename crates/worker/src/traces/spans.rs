@@ -313,7 +313,9 @@ fn is_shown(job: &Claimed, outcome: &Outcome) -> bool {
             Brought::Trouble => job.poll_failures.saturating_add(1).is_power_of_two(),
         },
         // Nothing was asked, or nobody wanted the answer any more.
-        Outcome::Released | Outcome::Settled => false,
+        Outcome::Released | Outcome::Settled | Outcome::NothingToExport => false,
+        // Files have no spans of their own.
+        Outcome::Exported(..) | Outcome::Downloaded(..) => false,
         _ => true,
     }
 }

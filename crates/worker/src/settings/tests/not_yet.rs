@@ -6,7 +6,6 @@ use crate::settings::{Durability, RedisMode};
 #[test]
 fn what_is_not_built_is_refused() {
     for (key, value) in [
-        ("exports.store", "file:///tmp"),
         ("callbacks.secret_file", "secret"),
         ("callbacks.allowed_hosts", "hooks.example.com"),
     ] {
@@ -19,21 +18,6 @@ fn what_is_not_built_is_refused() {
                 "{lines:?}"
             );
         }
-    }
-}
-
-#[test]
-fn what_has_no_effect_yet_is_taken_with_a_warning() {
-    for (key, value) in [
-        ("exports.timeout", "1m"),
-        ("exports.max_bytes", "1 MiB"),
-        ("exports.allowed_hosts", "127.0.0.1"),
-    ] {
-        let settings = Given::account().set(key, value).worker().unwrap();
-        assert_eq!(
-            settings.warnings,
-            [format!("{key} (--set) has no effect in this version")]
-        );
     }
 }
 

@@ -1,0 +1,434 @@
+//! One download: a link is followed, what comes is checked while it comes, and what passed gets its name.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use gammaq_crash::at;
+use reqwest::header::{ACCEPT_ENCODING, CONTENT_RANGE, ETAG, HeaderMap, IF_RANGE, LOCATION, RANGE, RETRY_AFTER};
+use reqwest::{Response, StatusCode, redirect, retry};
+use sha2::{Digest, Sha256};
+use tokio::time::{Instant, timeout};
+
+use crate::cloud::Upload;
+use crate::hosts::Lookup;
+use crate::kind::{Format, HEAD, Kind, TAIL};
+use crate::local::{Found, Part, hex};
+use crate::store::{OpenError, Store};
+use crate::FileSettings;
+
+/// Redirects that are followed, each checked like the link itself.
+const REDIRECTS: usize = 3;
+
+/// What is wanted.
+#[derive(Clone, Copy)]
+pub struct Wanted<'a> {
+    /// The job: the name of its file is made of it and of the format alone.
+    pub id: &'a str,
+    /// The format that was asked for.
+    pub format: Format,
+    /// Where Gamma says that it is. Whoever has it has the file: it goes into no text.
+    pub link: &'a str,
+}
+
+impl fmt::Debug for Wanted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut shown = f.debug_struct("Wanted");
+        shown.field("id", &self.id).field("format", &self.format).finish_non_exhaustive()
+    }
+}
+
+/// A copy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored {
+    /// Where it lies.
+    pub url: String,
+    /// Its size.
+    pub bytes: u64,
+    /// SHA-256 in hexadecimal digits.
+    pub sha256: String,
+}
+
+/// What a download came to; one variant for each reaction. No text holds the link.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fetched {
+    /// The file lies in the store, whole.
+    Stored(Stored),
+    /// Not this time: no answer, a broken or slow one, 429, 5xx, or a store that can't be reached.
+    Again {
+        /// Why.
+        reason: String,
+        /// What the answer asked for.
+        retry_after: Option<Duration>,
+    },
+    /// The link is good no more: Gamma has to be asked for another one.
+    Expired {
+        /// What was answered: 401, 403, 404 or 410.
+        status: u16,
+    },
+    /// What came is not what was asked for; another link may lead to something better.
+    WrongType {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Never: the link leads to where nobody may go, or the file is too large.
+    Refused {
+        /// Why.
+        reason: String,
+    },
+    /// The disk is nearly full.
+    Full {
+        /// How full.
+        reason: String,
+    },
+}
+
+/// Why a download ended early.
+#[derive(Debug)]
+pub(crate) enum Halt {
+    Again(String),
+    Busy(String, Option<Duration>),
+    Expired(u16),
+    WrongType(String),
+    Refused(String),
+    Full(String),
+}
+
+impl From<Halt> for Fetched {
+    fn from(halt: Halt) -> Self {
+        let retry_after = None;
+        match halt {
+            Halt::Again(reason) => Self::Again { reason, retry_after },
+            Halt::Busy(reason, retry_after) => Self::Again { reason, retry_after },
+            Halt::Expired(status) => Self::Expired { status },
+            Halt::WrongType(reason) => Self::WrongType { reason },
+            Halt::Refused(reason) => Self::Refused { reason },
+            Halt::Full(reason) => Self::Full { reason },
+        }
+    }
+}
+
+/// What is known of the bytes so far.
+#[derive(Clone, Default)]
+pub(crate) struct Seen {
+    sha256: Sha256,
+    bytes: u64,
+    head: Vec<u8>,
+    tail: Vec<u8>,
+}
+
+impl Seen {
+    pub(crate) fn add(&mut self, piece: &[u8]) {
+        self.sha256.update(piece);
+        self.bytes += piece.len() as u64;
+        let missing = HEAD.saturating_sub(self.head.len()).min(piece.len());
+        self.head.extend_from_slice(&piece[..missing]);
+        let kept = self.tail.len().min(TAIL.saturating_sub(piece.len()));
+        self.tail.drain(..self.tail.len() - kept);
+        self.tail.extend_from_slice(&piece[piece.len().saturating_sub(TAIL)..]);
+    }
+}
+
+/// Where the bytes go.
+enum Sink {
+    Part(Part),
+    Upload(Upload),
+    /// A cloud is told of a file when its first bytes are the right ones.
+    Held(Vec<Bytes>),
+}
+
+/// What an answer says of the file.
+struct Head {
+    /// From which byte on it comes.
+    from: u64,
+    /// How long all of it is.
+    total: Option<u64>,
+    /// Its version, where that is a strong one.
+    tag: Option<String>,
+}
+
+/// Downloads, and the store that they go to. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Files {
+    http: reqwest::Client,
+    store: Store,
+    settings: FileSettings,
+}
+
+impl Files {
+    /// Opens the store and makes a client that knows no key, follows no redirect by itself and asks for no compression:
+    /// a small answer must not become a large file.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub fn open(settings: FileSettings) -> Result<Self, OpenError> {
+        // An error means that a provider is there already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let store = Store::open(&settings.store, settings.min_free)?;
+        let http = reqwest::Client::builder()
+            .user_agent(concat!("gammaq/", env!("CARGO_PKG_VERSION")))
+            .connect_timeout(settings.connect_timeout)
+            .redirect(redirect::Policy::none())
+            .retry(retry::never())
+            .referer(false)
+            .no_proxy()
+            .no_gzip()
+            .no_brotli()
+            .no_zstd()
+            .no_deflate()
+            .dns_resolver(std::sync::Arc::new(Lookup(settings.hosts.clone())))
+            .build()
+            .map_err(|error| OpenError::Http(describe(error)))?;
+        Ok(Self { http, store, settings })
+    }
+
+    /// Downloads a file and keeps it. May be dropped at any time, and called again: what is there is gone on with where
+    /// the store and the link's host allow it.
+    pub async fn fetch(&self, wanted: Wanted<'_>) -> Fetched {
+        match at("download", self.download(wanted)).await {
+            Ok(stored) => Fetched::Stored(stored),
+            Err(halt) => halt.into(),
+        }
+    }
+
+    async fn download(&self, wanted: Wanted<'_>) -> Result<Stored, Halt> {
+        // Before anything is opened: a link that leads nowhere is no reason to touch the disk.
+        self.settings.hosts.check(wanted.link).map_err(Halt::Refused)?;
+        let mut found = match &self.store {
+            Store::Local(local) => {
+                local.check_room(0)?;
+                at("download_find", local.find(wanted.id, wanted.format)).await?
+            }
+            Store::Cloud(_) => None,
+        };
+        let asked = self.ask(wanted.link, found.as_ref());
+        let (mut response, head) = match at("download_ask", asked).await {
+            Ok(answered) => answered,
+            Err(halt) => {
+                if let Some(found) = found {
+                    at("download_refused", found.part.leave(halt.is_passing())).await;
+                }
+                return Err(halt);
+            }
+        };
+        if let Some(found) = found.take_if(|_| head.from == 0) {
+            // It is another version by now, or the host doesn't go on: from the beginning.
+            at("download_anew", found.part.leave(false)).await;
+        }
+        let (mut sink, mut seen) = match (found, &self.store) {
+            (Some(found), _) => (Sink::Part(found.part), found.seen),
+            (None, Store::Cloud(_)) => (Sink::Held(Vec::new()), Seen::default()),
+            (None, Store::Local(local)) => {
+                let begun = local.begin(wanted.id, wanted.format, head.tag.as_deref());
+                (Sink::Part(at("download_begin", begun).await?), Seen::default())
+            }
+        };
+        let poured = self.pour(wanted, &mut response, &head, &mut sink, &mut seen);
+        let kind = match at("download_pour", poured).await {
+            Ok(kind) => kind,
+            Err(halt) => {
+                let keep = halt.is_passing() && head.tag.is_some();
+                at("download_leave", leave(sink, keep)).await;
+                return Err(halt);
+            }
+        };
+        let url = match (sink, &self.store) {
+            (Sink::Part(part), Store::Local(local)) => {
+                at("download_finish", local.finish(part, wanted.id, kind)).await?
+            }
+            (Sink::Upload(upload), _) => at("download_upload", upload.finish()).await?,
+            _ => return Err(Halt::Again("the file has no place".to_owned())),
+        };
+        Ok(Stored {
+            url,
+            bytes: seen.bytes,
+            sha256: hex(&seen.sha256.finalize()),
+        })
+    }
+
+    /// Follows the link; where a part is there, asks for the rest of the same version.
+    async fn ask(&self, link: &str, found: Option<&Found>) -> Result<(Response, Head), Halt> {
+        let mut url = self.settings.hosts.check(link).map_err(Halt::Refused)?;
+        let from = found.map_or(0, |found| found.seen.bytes);
+        for _ in 0..=REDIRECTS {
+            let mut request = self.http.get(url.clone()).header(ACCEPT_ENCODING, "identity");
+            if let Some(found) = found.filter(|_| from > 0) {
+                request = request.header(RANGE, format!("bytes={from}-")).header(IF_RANGE, &found.tag);
+            }
+            let head = timeout(self.settings.connect_timeout * 2, request.send());
+            let response = match at("download_head", head).await {
+                Ok(Ok(response)) => response,
+                Ok(Err(error)) => return Err(Halt::Again(describe(error))),
+                Err(_) => return Err(Halt::Again("no answer from the link's host".to_owned())),
+            };
+            if !response.status().is_redirection() {
+                let head = judge(&response, from)?;
+                return Ok((response, head));
+            }
+            let to = response.headers().get(LOCATION).and_then(|to| to.to_str().ok());
+            let to = to.and_then(|to| url.join(to).ok());
+            let to = to.ok_or_else(|| Halt::Refused("the link redirects to nowhere".to_owned()))?;
+            url = self
+                .settings
+                .hosts
+                .check(to.as_str())
+                .map_err(|why| Halt::Refused(format!("redirected: {why}")))?;
+        }
+        Err(Halt::Refused("the link redirects too often".to_owned()))
+    }
+
+    /// Takes in the body and checks it: type, size, speed, end.
+    async fn pour(
+        &self,
+        wanted: Wanted<'_>,
+        response: &mut Response,
+        head: &Head,
+        sink: &mut Sink,
+        seen: &mut Seen,
+    ) -> Result<Kind, Halt> {
+        let max = self.settings.max_bytes;
+        let too_large = || Halt::Refused(format!("the file is larger than {max} bytes (exports.max_bytes)"));
+        if head.total.is_some_and(|total| total > max) {
+            return Err(too_large());
+        }
+        self.check_room(head.total.unwrap_or(0).saturating_sub(seen.bytes))?;
+        let window = self.settings.window;
+        let least = self.settings.min_speed.saturating_mul(window.as_secs().max(1));
+        let (mut since, mut mark, mut kind) = (Instant::now(), seen.bytes, None);
+        loop {
+            let left = window.saturating_sub(since.elapsed());
+            let piece = match at("download_piece", timeout(left, response.chunk())).await {
+                Ok(Ok(piece)) => piece,
+                Ok(Err(error)) => return Err(Halt::Again(format!("the file broke off: {}", describe(error)))),
+                Err(_) => Some(Bytes::new()),
+            };
+            let Some(piece) = piece else { break };
+            seen.add(&piece);
+            if seen.bytes > max {
+                return Err(too_large());
+            }
+            if kind.is_none() && seen.head.len() >= HEAD {
+                kind = Some(recognise(wanted.format, &seen.head)?);
+            }
+            at("download_put", self.put(wanted.id, sink, kind, piece)).await?;
+            if since.elapsed() >= window {
+                if seen.bytes - mark < least {
+                    let slow = format!("slower than {} bytes a second", self.settings.min_speed);
+                    return Err(Halt::Again(format!("the file comes too slowly: {slow} (exports.min_speed)")));
+                }
+                self.check_room(0)?;
+                (since, mark) = (Instant::now(), seen.bytes);
+            }
+        }
+        let kind = match kind {
+            Some(kind) => kind,
+            None => recognise(wanted.format, &seen.head)?,
+        };
+        match head.total {
+            Some(total) if total != seen.bytes => {
+                Err(Halt::Again(format!("{} of {total} bytes came", seen.bytes)))
+            }
+            None if !kind.ends_in(&seen.tail) => Err(Halt::Again(
+                "nobody said how long the file is, and it has no end".to_owned(),
+            )),
+            _ => Ok(kind),
+        }
+    }
+
+    async fn put(&self, id: &str, sink: &mut Sink, kind: Option<Kind>, piece: Bytes) -> Result<(), Halt> {
+        if let (Sink::Held(held), Some(kind), Store::Cloud(cloud)) = (&mut *sink, kind, &self.store) {
+            let held = std::mem::take(held);
+            let mut upload = at("put_begin", cloud.begin(id, kind)).await?;
+            for piece in held {
+                at("put_held", upload.write(piece)).await?;
+            }
+            *sink = Sink::Upload(upload);
+        }
+        match sink {
+            Sink::Part(part) => at("put_part", part.write(&piece)).await,
+            Sink::Upload(upload) => at("put_upload", upload.write(piece)).await,
+            Sink::Held(held) => {
+                held.push(piece);
+                Ok(())
+            }
+        }
+    }
+
+    fn check_room(&self, more: u64) -> Result<(), Halt> {
+        match &self.store {
+            Store::Local(local) => local.check_room(more),
+            Store::Cloud(_) => Ok(()),
+        }
+    }
+}
+
+impl Halt {
+    /// Whether what came so far may be gone on with.
+    fn is_passing(&self) -> bool {
+        matches!(self, Self::Again(_) | Self::Busy(..) | Self::Full(_) | Self::Expired(_))
+    }
+}
+
+async fn leave(sink: Sink, keep: bool) {
+    match sink {
+        Sink::Part(part) => at("leave_part", part.leave(keep)).await,
+        Sink::Upload(upload) => at("leave_upload", upload.abandon()).await,
+        Sink::Held(_) => {}
+    }
+}
+
+/// What the head of an answer says; `from` is where the rest was asked for.
+fn judge(response: &Response, from: u64) -> Result<Head, Halt> {
+    let (status, headers) = (response.status(), response.headers());
+    let tag = headers.get(ETAG).and_then(|tag| tag.to_str().ok());
+    let tag = tag.filter(|tag| tag.starts_with('"')).map(str::to_owned);
+    let retry_after = headers.get(RETRY_AFTER).and_then(|it| it.to_str().ok()?.trim().parse().ok());
+    match status {
+        StatusCode::OK => Ok(Head {
+            from: 0,
+            total: response.content_length(),
+            tag,
+        }),
+        StatusCode::PARTIAL_CONTENT if from > 0 => match content_range(headers) {
+            Some((first, total)) if first == from => Ok(Head { from, total, tag }),
+            _ => Err(Halt::WrongType("another part came than was asked for".to_owned())),
+        },
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::GONE => {
+            Err(Halt::Expired(status.as_u16()))
+        }
+        // There is no such part: what lies here is no beginning of it.
+        StatusCode::RANGE_NOT_SATISFIABLE => Err(Halt::WrongType("the part is longer than the file".to_owned())),
+        _ => {
+            let wait = retry_after.map(Duration::from_secs);
+            Err(Halt::Busy(format!("the link's host answered {}", status.as_u16()), wait))
+        }
+    }
+}
+
+/// `bytes 5-9/10` as the first byte and, where it is known, the length of the whole.
+fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
+    let text = headers.get(CONTENT_RANGE)?.to_str().ok()?;
+    let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
+    let (first, _) = range.split_once('-')?;
+    Some((first.parse().ok()?, total.parse().ok()))
+}
+
+fn recognise(format: Format, head: &[u8]) -> Result<Kind, Halt> {
+    format.kind(head).ok_or_else(|| {
+        Halt::WrongType(format!("what came is no {} by its first bytes", format.word()))
+    })
+}
+
+/// An error with its causes, without the link.
+fn describe(error: reqwest::Error) -> String {
+    let error = error.without_url();
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
