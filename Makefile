@@ -7,6 +7,7 @@ SHELL := /bin/bash
 # What cargo installs where it is missing; another version that is there is taken as it is.
 NEXTEST_VERSION := 0.9.143
 DENY_VERSION := 0.20.2
+MOTO_VERSION := 5.1.0
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
@@ -22,7 +23,7 @@ demo: setup-redis ## Show a queue at work, against a fake Gamma and a private Re
 
 # A panic says where it was; backtraces would only push it out of sight.
 .PHONY: test
-test: setup-redis setup-chromium setup-nextest ## Run all tests, the end-to-end ones on the real binary included
+test: setup-redis setup-chromium setup-s3 setup-nextest ## Run all tests, the end-to-end ones on the real binary included
 	cargo build --package gammaq --bin gammaq
 	cargo test --doc --workspace
 	$(MAKE) test-traces
@@ -98,7 +99,7 @@ clean: setup-cargo ## Remove what was built
 	cargo clean
 
 .PHONY: setup
-setup: setup-redis setup-chromium setup-nextest setup-deny ## Install what is missing of the tools
+setup: setup-redis setup-chromium setup-s3 setup-nextest setup-deny ## Install what is missing of the tools
 
 # Servers for the tests and the demo only: each starts its own on a free port, none as a service of the machine.
 .PHONY: setup-redis
@@ -109,6 +110,13 @@ setup-redis: setup-cargo
 .PHONY: setup-chromium
 setup-chromium:
 	@command -v chromium >/dev/null || .ci/install-packages chromium
+
+# A server that speaks S3, for copies of files in buckets: in an environment of its own, and nothing else of the machine.
+.PHONY: setup-s3
+setup-s3:
+	@test -x $(TARGET)/s3/bin/moto_server || { \
+		{ python3 -c 'import ensurepip' 2>/dev/null || .ci/install-packages python3-venv; } && \
+		python3 -m venv $(TARGET)/s3 && $(TARGET)/s3/bin/pip install --quiet 'moto[server]==$(MOTO_VERSION)'; }
 
 .PHONY: setup-nextest
 setup-nextest: setup-cargo

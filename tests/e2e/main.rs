@@ -9,6 +9,7 @@ mod crashes;
 mod dashboard;
 mod deploy;
 mod doctor;
+mod buckets;
 mod download_crashes;
 mod downloads;
 mod exports;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use gammaq_crash::at;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, WriteMultipart};
+use object_store::{ObjectStore, PutMultipartOptions, WriteMultipart};
 use url::Url;
 
 use crate::fetch::Halt;
@@ -34,8 +34,11 @@ impl fmt::Debug for Cloud {
 
 impl Cloud {
     pub(crate) fn open(url: &Url) -> Result<Self, OpenError> {
+        // `region` or `token` alone would be taken for theirs too.
         let environment = std::env::vars_os().filter_map(|(name, value)| {
-            Some((name.into_string().ok()?.to_ascii_lowercase(), value.into_string().ok()?))
+            let name = name.into_string().ok()?.to_ascii_lowercase();
+            let theirs = ["aws_", "azure_", "google_"].iter().any(|prefix| name.starts_with(prefix));
+            Some((name, value.into_string().ok()?)).filter(|_| theirs)
         });
         let (bucket, prefix) = object_store::parse_url_opts(url, environment)
             .map_err(|error| OpenError::Cloud(error.to_string()))?;
@@ -50,7 +53,8 @@ impl Cloud {
     pub(crate) async fn begin(&self, id: &str, kind: Kind) -> Result<Upload, Halt> {
         let name = format!("{id}.{}", kind.extension());
         let path = self.prefix.clone().join(name.as_str());
-        let upload = at("upload_begin", self.bucket.put_multipart(&path)).await.map_err(unusable)?;
+        let begun = self.bucket.put_multipart_opts(&path, PutMultipartOptions::default());
+        let upload = at("upload_begin", begun).await.map_err(unusable)?;
         Ok(Upload {
             parts: WriteMultipart::new_with_chunk_size(upload, PART),
             url: format!("{}/{name}", self.url.as_str().trim_end_matches('/')),

@@ -243,7 +243,7 @@ impl Files {
         Ok(Stored {
             url,
             bytes: seen.bytes,
-            sha256: hex(&seen.sha256.finalize()),
+            sha256: hex(&seen.sha256.finalize()[..]),
         })
     }
 
@@ -337,22 +337,22 @@ impl Files {
     }
 
     async fn put(&self, id: &str, sink: &mut Sink, kind: Option<Kind>, piece: Bytes) -> Result<(), Halt> {
-        if let (Sink::Held(held), Some(kind), Store::Cloud(cloud)) = (&mut *sink, kind, &self.store) {
-            let held = std::mem::take(held);
-            let mut upload = at("put_begin", cloud.begin(id, kind)).await?;
+        match sink {
+            Sink::Part(part) => return at("put_part", part.write(&piece)).await,
+            Sink::Upload(upload) => return at("put_upload", upload.write(piece)).await,
+            Sink::Held(held) => held.push(piece),
+        }
+        let (Sink::Held(held), Some(kind), Store::Cloud(cloud)) = (&mut *sink, kind, &self.store) else {
+            return Ok(());
+        };
+        let held = std::mem::take(held);
+        *sink = Sink::Upload(at("put_begin", cloud.begin(id, kind)).await?);
+        if let Sink::Upload(upload) = sink {
             for piece in held {
                 at("put_held", upload.write(piece)).await?;
             }
-            *sink = Sink::Upload(upload);
         }
-        match sink {
-            Sink::Part(part) => at("put_part", part.write(&piece)).await,
-            Sink::Upload(upload) => at("put_upload", upload.write(piece)).await,
-            Sink::Held(held) => {
-                held.push(piece);
-                Ok(())
-            }
-        }
+        Ok(())
     }
 
     fn check_room(&self, more: u64) -> Result<(), Halt> {

@@ -202,11 +202,9 @@ fn take(path: &Path) -> Result<Option<File>, Halt> {
         Err(TryLockError::Error(error)) => return Err(broken(error)),
     }
     // Whoever had the lock may have given the file its name meanwhile: then this is no part any more.
-    let same = |a: fs::Metadata, b: fs::Metadata| (a.dev(), a.ino()) == (b.dev(), b.ino());
-    match fs::metadata(path) {
-        Ok(there) if same(file.metadata().map_err(broken)?, there) => Ok(Some(file)),
-        _ => Ok(None),
-    }
+    let place = |it: &fs::Metadata| (it.dev(), it.ino());
+    let (ours, there) = (file.metadata().map_err(broken)?, fs::metadata(path).ok());
+    Ok((there.as_ref().map(place) == Some(place(&ours))).then_some(file))
 }
 
 /// Reads what is there, which leaves the file at its end.

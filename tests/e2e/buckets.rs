@@ -1,0 +1,143 @@
+//! Copies in a bucket, against a server of another making that speaks S3 (moto, by `make setup-s3`).
+
+use std::path::{Path, PathBuf};
+use std::os::unix::process::ExitStatusExt;
+
+use gammaq_crash::points::{DOWNLOAD_POINTS, Met};
+use gammaq_testkit::{Process, Signal};
+use gammaq_tests::{PATIENCE, Stage};
+use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::downloads::FAKE;
+
+/// A server with one bucket, `decks`.
+struct S3 {
+    _server: Process,
+    address: String,
+}
+
+fn program() -> PathBuf {
+    let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"),
+        PathBuf::from,
+    );
+    let program = target.join("s3/bin/moto_server");
+    assert!(program.exists(), "{} is missing: run `make setup-s3`", program.display());
+    program
+}
+
+impl S3 {
+    async fn start() -> Self {
+        let server = Process::builder(program())
+            .name("s3")
+            .args(["-H", "127.0.0.1", "-p", "0"])
+            .spawn();
+        let line = server.wait_line("Running on http://", PATIENCE).await;
+        let address = line.rsplit("http://").next().unwrap().trim().to_owned();
+        let s3 = Self { _server: server, address };
+        assert_eq!(s3.ask("PUT", "/decks").await.0, 200);
+        s3
+    }
+
+    /// Asks as anybody may; this server checks no signature. Answers status and body.
+    async fn ask(&self, method: &str, path: &str) -> (u16, Vec<u8>) {
+        let mut stream = TcpStream::connect(&self.address).await.unwrap();
+        let request = format!(
+            "{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+            self.address
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.unwrap();
+        let head = answer.windows(4).position(|it| it == b"\r\n\r\n").unwrap();
+        let status = String::from_utf8_lossy(&answer[..head]).split(' ').nth(1).unwrap().parse().unwrap();
+        (status, answer.split_off(head + 4))
+    }
+
+    /// What lies in the bucket.
+    async fn keys(&self) -> Vec<String> {
+        let (status, body) = self.ask("GET", "/decks?list-type=2").await;
+        assert_eq!(status, 200);
+        let body = String::from_utf8(body).unwrap();
+        body.split("<Key>").skip(1).map(|it| it.split("</Key>").next().unwrap().to_owned()).collect()
+    }
+
+    /// A worker that keeps copies here, after `prepare`.
+    fn worker(&self, stage: &Stage, prepare: &str, name: &str) -> Process {
+        let prepare = format!(
+            "export AWS_ENDPOINT=http://{} AWS_ALLOW_HTTP=true AWS_ACCESS_KEY_ID=key AWS_SECRET_ACCESS_KEY=secret-of-s3 \
+             AWS_REGION=us-east-1 {prepare}",
+            self.address
+        );
+        let settings = [
+            ("EXPORTS__STORE", "s3://decks/of/today"),
+            ("EXPORTS__ALLOWED_HOSTS", "127.0.0.1"),
+            ("WORKER__LEASE", "2s"),
+        ];
+        stage.spawn_worker_after(&prepare, name, &settings)
+    }
+
+    async fn assert_copy(&self, stage: &Stage, id: &str) {
+        let file = stage.export(id, 0).await;
+        let path = file["stored"].as_str().unwrap().strip_prefix("s3:/").unwrap().to_owned();
+        assert_eq!(path, format!("/decks/of/today/{id}.pdf"));
+        let (status, copy) = self.ask("GET", &path).await;
+        assert_eq!((status, &file["error"]), (200, &Value::Null), "{id}");
+        assert!(copy == stage.behind(file["url"].as_str().unwrap()).await, "{id} is another file");
+        assert_eq!(file["bytes"], copy.len() as u64);
+    }
+}
+
+#[tokio::test]
+async fn files_are_kept_in_a_bucket() {
+    let (stage, s3) = (Stage::start(FAKE).await, S3::start().await);
+    let worker = s3.worker(&stage, "", "worker");
+    // More than one part, one that breaks off, and one that is no file.
+    stage.submit_with("large", "pdf", "text [[fake:size=12000000]]").await;
+    stage.submit_with("half", "pdf", "text [[fake:size=300000]] [[fake:download=half*1]]").await;
+    stage.submit_with("page", "pdf", "text [[fake:download=wrong_type]]").await;
+    for id in ["large", "half", "page"] {
+        stage.until(id, "completed").await;
+    }
+    s3.assert_copy(&stage, "large").await;
+    s3.assert_copy(&stage, "half").await;
+    assert!(stage.export("page", 0).await["error"].is_string());
+    assert_eq!(s3.keys().await, ["of/today/half.pdf", "of/today/large.pdf"]);
+    stage.assert_honest(3, &[]).await;
+    stage.assert_silent(&[&worker], &["secret-of-s3"]);
+}
+
+#[tokio::test]
+async fn a_worker_may_die_at_any_point_of_an_upload() {
+    let (stage, s3) = (Stage::start(FAKE).await, S3::start().await);
+    let mut count = 0;
+    for (point, met) in DOWNLOAD_POINTS {
+        let text = match met {
+            Met::Bucket => "text [[fake:size=6000000]]",
+            Met::BucketBroken => "text [[fake:size=6000000]] [[fake:download=half*1]]",
+            _ => continue,
+        };
+        for (mark, name) in [("", "before"), ("~", "within"), ("+", "after")] {
+            count += 1;
+            let id = format!("{point}-{name}");
+            let victim = s3.worker(&stage, &format!("GAMMAQ_CRASH_AT='{point}{mark}'"), &id);
+            stage.submit_with(&id, "pdf", text).await;
+            let status = victim.wait(PATIENCE).await;
+            assert_eq!(status.signal(), Some(Signal::KILL.as_raw()), "{id}: {status}");
+            if s3.keys().await.contains(&format!("of/today/{id}.pdf")) {
+                let (_, copy) = s3.ask("GET", &format!("/decks/of/today/{id}.pdf")).await;
+                let link = stage.field(&id, "pdf_url").await;
+                assert!(copy == stage.behind(&link).await, "{id}: a wrong file under a final name");
+            }
+            let heir = s3.worker(&stage, "", "heir");
+            stage.until(&id, "completed").await;
+            s3.assert_copy(&stage, &id).await;
+            heir.signal(Signal::TERM);
+            heir.wait(PATIENCE).await;
+        }
+    }
+    assert_eq!(s3.keys().await.len() as u64, count);
+    stage.assert_honest(count, &[]).await;
+}
