@@ -7,7 +7,7 @@ SHELL := /bin/bash
 # What cargo installs where it is missing; another version that is there is taken as it is.
 NEXTEST_VERSION := 0.9.143
 DENY_VERSION := 0.20.2
-MOTO_VERSION := 5.1.0
+MOTO_VERSION := 5.2.5
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 

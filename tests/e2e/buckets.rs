@@ -1,7 +1,7 @@
 //! Copies in a bucket, against a server of another making that speaks S3 (moto, by `make setup-s3`).
 
-use std::path::{Path, PathBuf};
 use std::os::unix::process::ExitStatusExt;
+use std::path::{Path, PathBuf};
 
 use gammaq_crash::points::{DOWNLOAD_POINTS, Met};
 use gammaq_testkit::{Process, Signal};
@@ -24,7 +24,11 @@ fn program() -> PathBuf {
         PathBuf::from,
     );
     let program = target.join("s3/bin/moto_server");
-    assert!(program.exists(), "{} is missing: run `make setup-s3`", program.display());
+    assert!(
+        program.exists(),
+        "{} is missing: run `make setup-s3`",
+        program.display()
+    );
     program
 }
 
@@ -36,7 +40,10 @@ impl S3 {
             .spawn();
         let line = server.wait_line("Running on http://", PATIENCE).await;
         let address = line.rsplit("http://").next().unwrap().trim().to_owned();
-        let s3 = Self { _server: server, address };
+        let s3 = Self {
+            _server: server,
+            address,
+        };
         assert_eq!(s3.ask("PUT", "/decks").await.0, 200);
         s3
     }
@@ -52,7 +59,12 @@ impl S3 {
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await.unwrap();
         let head = answer.windows(4).position(|it| it == b"\r\n\r\n").unwrap();
-        let status = String::from_utf8_lossy(&answer[..head]).split(' ').nth(1).unwrap().parse().unwrap();
+        let status = String::from_utf8_lossy(&answer[..head])
+            .split(' ')
+            .nth(1)
+            .unwrap()
+            .parse()
+            .unwrap();
         (status, answer.split_off(head + 4))
     }
 
@@ -61,7 +73,10 @@ impl S3 {
         let (status, body) = self.ask("GET", "/decks?list-type=2").await;
         assert_eq!(status, 200);
         let body = String::from_utf8(body).unwrap();
-        body.split("<Key>").skip(1).map(|it| it.split("</Key>").next().unwrap().to_owned()).collect()
+        body.split("<Key>")
+            .skip(1)
+            .map(|it| it.split("</Key>").next().unwrap().to_owned())
+            .collect()
     }
 
     /// A worker that keeps copies here, after `prepare`.
@@ -81,11 +96,19 @@ impl S3 {
 
     async fn assert_copy(&self, stage: &Stage, id: &str) {
         let file = stage.export(id, 0).await;
-        let path = file["stored"].as_str().unwrap().strip_prefix("s3:/").unwrap().to_owned();
+        let path = file["stored"]
+            .as_str()
+            .unwrap()
+            .strip_prefix("s3:/")
+            .unwrap()
+            .to_owned();
         assert_eq!(path, format!("/decks/of/today/{id}.pdf"));
         let (status, copy) = self.ask("GET", &path).await;
         assert_eq!((status, &file["error"]), (200, &Value::Null), "{id}");
-        assert!(copy == stage.behind(file["url"].as_str().unwrap()).await, "{id} is another file");
+        assert!(
+            copy == stage.behind(file["url"].as_str().unwrap()).await,
+            "{id} is another file"
+        );
         assert_eq!(file["bytes"], copy.len() as u64);
     }
 }
@@ -95,9 +118,19 @@ async fn files_are_kept_in_a_bucket() {
     let (stage, s3) = (Stage::start(FAKE).await, S3::start().await);
     let worker = s3.worker(&stage, "", "worker");
     // More than one part, one that breaks off, and one that is no file.
-    stage.submit_with("large", "pdf", "text [[fake:size=12000000]]").await;
-    stage.submit_with("half", "pdf", "text [[fake:size=300000]] [[fake:download=half*1]]").await;
-    stage.submit_with("page", "pdf", "text [[fake:download=wrong_type]]").await;
+    stage
+        .submit_with("large", "pdf", "text [[fake:size=12000000]]")
+        .await;
+    stage
+        .submit_with(
+            "half",
+            "pdf",
+            "text [[fake:size=300000]] [[fake:download=half*1]]",
+        )
+        .await;
+    stage
+        .submit_with("page", "pdf", "text [[fake:download=wrong_type]]")
+        .await;
     for id in ["large", "half", "page"] {
         stage.until(id, "completed").await;
     }
@@ -129,7 +162,10 @@ async fn a_worker_may_die_at_any_point_of_an_upload() {
             if s3.keys().await.contains(&format!("of/today/{id}.pdf")) {
                 let (_, copy) = s3.ask("GET", &format!("/decks/of/today/{id}.pdf")).await;
                 let link = stage.field(&id, "pdf_url").await;
-                assert!(copy == stage.behind(&link).await, "{id}: a wrong file under a final name");
+                assert!(
+                    copy == stage.behind(&link).await,
+                    "{id}: a wrong file under a final name"
+                );
             }
             let heir = s3.worker(&stage, "", "heir");
             stage.until(&id, "completed").await;

@@ -29,11 +29,18 @@ fn leave_old_part(store: &Path, id: &str) {
     let boot: String = boot.chars().filter(char::is_ascii_hexdigit).take(8).collect();
     let tag: String = "\"old\"".bytes().map(|byte| format!("{byte:02x}")).collect();
     std::fs::create_dir_all(store.join(".parts")).unwrap();
-    std::fs::write(store.join(".parts").join(format!("{id}.pdf.{boot}.{tag}.part")), "%PDF-1.7 old").unwrap();
+    std::fs::write(
+        store.join(".parts").join(format!("{id}.pdf.{boot}.{tag}.part")),
+        "%PDF-1.7 old",
+    )
+    .unwrap();
 }
 
 async fn die_and_go_on(stage: &Stage, point: &str, mark: &str, met: Met) {
-    let (store, id) = (TempDir::new().unwrap(), format!("{point}{}", mark.len() + usize::from(mark == "+")));
+    let (store, id) = (
+        TempDir::new().unwrap(),
+        format!("{point}{}", mark.len() + usize::from(mark == "+")),
+    );
     let place = format!("file://{}", store.path().display());
     let settings = [
         ("EXPORTS__STORE", place.as_str()),
@@ -49,21 +56,36 @@ async fn die_and_go_on(stage: &Stage, point: &str, mark: &str, met: Met) {
     let victim = stage.spawn_worker_after(&prepare, &format!("victim-of-{point}{mark}"), &settings);
     stage.submit_with(&id, "pdf", text(met)).await;
     let status = victim.wait(PATIENCE).await;
-    assert_eq!(status.signal(), Some(Signal::KILL.as_raw()), "{point}{mark}: {status}");
-    assert!(victim.lines().contains(&format!("crash point {point}")), "{point}: {:?}", victim.lines());
+    assert_eq!(
+        status.signal(),
+        Some(Signal::KILL.as_raw()),
+        "{point}{mark}: {status}"
+    );
+    assert!(
+        victim.lines().contains(&format!("crash point {point}")),
+        "{point}: {:?}",
+        victim.lines()
+    );
 
     // What stands under the final name now is whole, or isn't there.
     let there = store.path().join(format!("{id}.pdf"));
     if there.exists() {
         let whole = stage.behind(&stage.field(&id, "pdf_url").await).await;
-        assert!(std::fs::read(&there).unwrap() == whole, "{point}{mark}: a wrong file under a final name");
+        assert!(
+            std::fs::read(&there).unwrap() == whole,
+            "{point}{mark}: a wrong file under a final name"
+        );
     }
     let heir = stage.worker("heir", &settings).await;
     stage.until(&id, "completed").await;
     let file = stage.export(&id, 0).await;
     assert_eq!(file["error"], serde_json::Value::Null, "{point}{mark}");
     stage.assert_copy(&file).await;
-    assert_eq!(names(store.path()), [format!("{id}.pdf")], "{point}{mark}: something is left over");
+    assert_eq!(
+        names(store.path()),
+        [format!("{id}.pdf")],
+        "{point}{mark}: something is left over"
+    );
     heir.signal(Signal::TERM);
     heir.wait(PATIENCE).await;
 }

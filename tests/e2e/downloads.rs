@@ -34,15 +34,27 @@ impl Stage {
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await.unwrap();
         let head = answer.windows(4).position(|it| it == b"\r\n\r\n").unwrap();
-        assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", String::from_utf8_lossy(&answer[..head]));
+        assert!(
+            answer.starts_with(b"HTTP/1.1 200"),
+            "{}",
+            String::from_utf8_lossy(&answer[..head])
+        );
         answer.split_off(head + 4)
     }
 
     /// Asserts that the copy is what the fake has, and that its size and checksum are right.
     pub(crate) async fn assert_copy(&self, file: &Value) {
-        let path = file["stored"].as_str().unwrap().strip_prefix("file://").unwrap().to_owned();
+        let path = file["stored"]
+            .as_str()
+            .unwrap()
+            .strip_prefix("file://")
+            .unwrap()
+            .to_owned();
         let copy = std::fs::read(&path).unwrap();
-        assert!(copy == self.behind(file["url"].as_str().unwrap()).await, "{path} is another file");
+        assert!(
+            copy == self.behind(file["url"].as_str().unwrap()).await,
+            "{path} is another file"
+        );
         assert_eq!(file["bytes"], copy.len() as u64);
         let said = Command::new("sha256sum").arg(&path).output().unwrap();
         let said = String::from_utf8(said.stdout).unwrap();
@@ -59,7 +71,9 @@ impl Stage {
 pub(crate) fn names(directory: &Path) -> Vec<String> {
     let list = |directory: &Path| -> Vec<String> {
         let entries = std::fs::read_dir(directory).into_iter().flatten();
-        entries.map(|it| it.unwrap().file_name().into_string().unwrap()).collect()
+        entries
+            .map(|it| it.unwrap().file_name().into_string().unwrap())
+            .collect()
     };
     let mut names = list(directory);
     names.retain(|name| name != ".parts");
@@ -72,7 +86,9 @@ pub(crate) fn names(directory: &Path) -> Vec<String> {
 async fn every_file_is_kept_whole_and_never_with_the_key() {
     let (stage, store) = (Stage::start(FAKE).await, TempDir::new().unwrap());
     let worker = stage.storing("worker", store.path(), &[]).await;
-    stage.submit_with("deck", "pdf,pptx,png", "text [[fake:size=3000000]]").await;
+    stage
+        .submit_with("deck", "pdf,pptx,png", "text [[fake:size=3000000]]")
+        .await;
     stage.until("deck", "completed").await;
     for number in 0..3 {
         let file = stage.export("deck", number).await;
@@ -81,7 +97,11 @@ async fn every_file_is_kept_whole_and_never_with_the_key() {
     }
     assert_eq!(names(store.path()), ["deck.pdf", "deck.png.zip", "deck.pptx"]);
     let ledger = stage.ledger().await;
-    assert!(ledger.downloads.iter().all(|it| !it.api_key), "{:?}", ledger.downloads);
+    assert!(
+        ledger.downloads.iter().all(|it| !it.api_key),
+        "{:?}",
+        ledger.downloads
+    );
     stage.assert_honest(1, &[]).await;
     stage.assert_silent(&[&worker], &[]);
     // Nor does anything in Redis beside the record and its result hold a link, and those let it go.
@@ -107,7 +127,13 @@ async fn what_breaks_off_is_gone_on_with_and_what_is_lost_is_fetched_again() {
         ("sent-on", "302*1", false),
     ] {
         let before = stage.ledger().await.downloads.len();
-        stage.submit_with(id, "pdf", &format!("text [[fake:size=500000]] [[fake:download={fault}]]")).await;
+        stage
+            .submit_with(
+                id,
+                "pdf",
+                &format!("text [[fake:size=500000]] [[fake:download={fault}]]"),
+            )
+            .await;
         let file = stage.completed(id).await;
         assert_eq!(file["error"], Value::Null, "{id}");
         let downloads = stage.ledger().await.downloads.split_off(before);
@@ -123,19 +149,37 @@ async fn what_breaks_off_is_gone_on_with_and_what_is_lost_is_fetched_again() {
 #[tokio::test]
 async fn what_is_no_such_file_gets_no_name() {
     let (stage, store) = (Stage::start(FAKE).await, TempDir::new().unwrap());
-    let worker = stage.storing("worker", store.path(), &[("EXPORTS__MAX_BYTES", "1 MiB")]).await;
+    let worker = stage
+        .storing("worker", store.path(), &[("EXPORTS__MAX_BYTES", "1 MiB")])
+        .await;
     for (id, fault, says) in [
-        ("page", "[[fake:download=wrong_type]]", "is no pdf by its first bytes"),
+        (
+            "page",
+            "[[fake:download=wrong_type]]",
+            "is no pdf by its first bytes",
+        ),
         ("endless", "[[fake:download=huge]]", "larger than 1048576 bytes"),
         ("large", "[[fake:size=2000000]]", "larger than 1048576 bytes"),
-        ("elsewhere", "[[fake:download=redirect=evil.example]]", "\"evil.example\""),
-        ("inside", "[[fake:download=redirect=169.254.169.254]]", "\"169.254.169.254\""),
+        (
+            "elsewhere",
+            "[[fake:download=redirect=evil.example]]",
+            "\"evil.example\"",
+        ),
+        (
+            "inside",
+            "[[fake:download=redirect=169.254.169.254]]",
+            "\"169.254.169.254\"",
+        ),
         ("around", "[[fake:download=302]]", "redirects too often"),
     ] {
         stage.submit_with(id, "pdf", &format!("text {fault}")).await;
         let file = stage.completed(id).await;
         assert!(file["error"].as_str().unwrap().contains(says), "{id}: {file}");
-        assert_eq!((&file["stored"], &file["sha256"]), (&Value::Null, &Value::Null), "{id}");
+        assert_eq!(
+            (&file["stored"], &file["sha256"]),
+            (&Value::Null, &Value::Null),
+            "{id}"
+        );
         assert!(stage.result(id).await["gammaUrl"].is_string(), "{id}");
     }
     assert!(names(store.path()).is_empty(), "{:?}", names(store.path()));
@@ -150,7 +194,10 @@ async fn a_link_to_a_host_that_is_not_allowed_is_not_followed() {
     let _worker = stage.storing("worker", store.path(), &hosts).await;
     stage.submit_with("deck", "pdf", "text").await;
     let file = stage.completed("deck").await;
-    assert!(file["error"].as_str().unwrap().contains("exports.allowed_hosts"), "{file}");
+    assert!(
+        file["error"].as_str().unwrap().contains("exports.allowed_hosts"),
+        "{file}"
+    );
     assert!(stage.ledger().await.downloads.is_empty());
 }
 
@@ -168,11 +215,17 @@ async fn a_full_disk_stops_downloads_and_is_said_and_what_waited_goes_on() {
     .await;
     assert_eq!(stage.field("deck", "state").await, "exporting");
     assert!(stage.ledger().await.downloads.is_empty());
-    assert!(stage.result("deck").await["pdfUrl"].is_string(), "the link is there meanwhile");
+    assert!(
+        stage.result("deck").await["pdfUrl"].is_string(),
+        "the link is there meanwhile"
+    );
     worker.signal(Signal::TERM);
     worker.wait(PATIENCE).await;
     // In a minute, by itself; an operator need not wait for it.
-    stage.redis.cli(&["ZADD", "gammaq:{main}:due", "XX", "1", "deck"]).await;
+    stage
+        .redis
+        .cli(&["ZADD", "gammaq:{main}:due", "XX", "1", "deck"])
+        .await;
     let _worker = stage.storing("room", store.path(), &[]).await;
     let file = stage.completed("deck").await;
     stage.assert_copy(&file).await;
@@ -185,5 +238,9 @@ async fn a_store_that_cannot_be_written_is_told_at_the_start() {
     let url = format!("file://{}/file/below", store.path().display());
     let worker = stage.spawn_worker("worker", &stage.redis.url(), &[("EXPORTS__STORE", &url)]);
     worker.wait(PATIENCE).await;
-    assert!(worker.lines().iter().any(|line| line.contains("exports.store")), "{:?}", worker.lines());
+    assert!(
+        worker.lines().iter().any(|line| line.contains("exports.store")),
+        "{:?}",
+        worker.lines()
+    );
 }

@@ -3,13 +3,13 @@
 mod access;
 mod accounts;
 mod bounds;
+mod buckets;
 mod budget;
 mod crash_points;
 mod crashes;
 mod dashboard;
 mod deploy;
 mod doctor;
-mod buckets;
 mod download_crashes;
 mod downloads;
 mod exports;

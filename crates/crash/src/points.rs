@@ -95,7 +95,10 @@ pub const DOWNLOAD_PATH: &[(&str, &[&str])] = &[
         "files/src/fetch.rs",
         &["fetch", "download", "ask", "pour", "put", "leave"],
     ),
-    ("files/src/local.rs", &["find", "begin", "finish", "write", "leave"]),
+    (
+        "files/src/local.rs",
+        &["find", "begin", "finish", "write", "leave"],
+    ),
     ("files/src/cloud.rs", &["begin", "write", "finish", "abandon"]),
 ];
 

@@ -76,7 +76,9 @@ async fn carry_out(takeover: Takeover, mut stream: TcpStream) -> std::io::Result
         Takeover::Endless { head, first } => {
             stream.write_all(&head).await?;
             if !first.is_empty() {
-                stream.write_all(format!("{:x}\r\n", first.len()).as_bytes()).await?;
+                stream
+                    .write_all(format!("{:x}\r\n", first.len()).as_bytes())
+                    .await?;
                 stream.write_all(&first).await?;
                 stream.write_all(b"\r\n").await?;
             }

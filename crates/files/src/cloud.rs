@@ -9,7 +9,7 @@ use object_store::path::Path;
 use object_store::{ObjectStore, PutMultipartOptions, WriteMultipart};
 use url::Url;
 
-use crate::fetch::Halt;
+use crate::fetched::Halt;
 use crate::kind::Kind;
 use crate::store::OpenError;
 
@@ -28,7 +28,9 @@ pub(crate) struct Cloud {
 
 impl fmt::Debug for Cloud {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Cloud").field("url", &self.url.as_str()).finish_non_exhaustive()
+        f.debug_struct("Cloud")
+            .field("url", &self.url.as_str())
+            .finish_non_exhaustive()
     }
 }
 
@@ -37,7 +39,9 @@ impl Cloud {
         // `region` or `token` alone would be taken for theirs too.
         let environment = std::env::vars_os().filter_map(|(name, value)| {
             let name = name.into_string().ok()?.to_ascii_lowercase();
-            let theirs = ["aws_", "azure_", "google_"].iter().any(|prefix| name.starts_with(prefix));
+            let theirs = ["aws_", "azure_", "google_"]
+                .iter()
+                .any(|prefix| name.starts_with(prefix));
             Some((name, value.into_string().ok()?)).filter(|_| theirs)
         });
         let (bucket, prefix) = object_store::parse_url_opts(url, environment)
@@ -53,7 +57,9 @@ impl Cloud {
     pub(crate) async fn begin(&self, id: &str, kind: Kind) -> Result<Upload, Halt> {
         let name = format!("{id}.{}", kind.extension());
         let path = self.prefix.clone().join(name.as_str());
-        let begun = self.bucket.put_multipart_opts(&path, PutMultipartOptions::default());
+        let begun = self
+            .bucket
+            .put_multipart_opts(&path, PutMultipartOptions::default());
         let upload = at("upload_begin", begun).await.map_err(unusable)?;
         Ok(Upload {
             parts: WriteMultipart::new_with_chunk_size(upload, PART),
@@ -70,7 +76,9 @@ pub(crate) struct Upload {
 
 impl Upload {
     pub(crate) async fn write(&mut self, piece: Bytes) -> Result<(), Halt> {
-        at("upload_room", self.parts.wait_for_capacity(AT_ONCE)).await.map_err(unusable)?;
+        at("upload_room", self.parts.wait_for_capacity(AT_ONCE))
+            .await
+            .map_err(unusable)?;
         self.parts.put(piece);
         Ok(())
     }

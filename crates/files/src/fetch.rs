@@ -1,113 +1,23 @@
 //! One download: a link is followed, what comes is checked while it comes, and what passed gets its name.
 
-use std::error::Error;
-use std::fmt;
-use std::time::Duration;
-
 use bytes::Bytes;
 use gammaq_crash::at;
-use reqwest::header::{ACCEPT_ENCODING, CONTENT_RANGE, ETAG, HeaderMap, IF_RANGE, LOCATION, RANGE, RETRY_AFTER};
-use reqwest::{Response, StatusCode, redirect, retry};
+use reqwest::header::{ACCEPT_ENCODING, IF_RANGE, LOCATION, RANGE};
+use reqwest::{Response, redirect, retry};
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, timeout};
 
+use crate::FileSettings;
+use crate::answer::{Head, describe, judge};
 use crate::cloud::Upload;
+use crate::fetched::{Fetched, Halt, Stored, Wanted};
 use crate::hosts::Lookup;
 use crate::kind::{Format, HEAD, Kind, TAIL};
 use crate::local::{Found, Part, hex};
 use crate::store::{OpenError, Store};
-use crate::FileSettings;
 
 /// Redirects that are followed, each checked like the link itself.
 const REDIRECTS: usize = 3;
-
-/// What is wanted.
-#[derive(Clone, Copy)]
-pub struct Wanted<'a> {
-    /// The job: the name of its file is made of it and of the format alone.
-    pub id: &'a str,
-    /// The format that was asked for.
-    pub format: Format,
-    /// Where Gamma says that it is. Whoever has it has the file: it goes into no text.
-    pub link: &'a str,
-}
-
-impl fmt::Debug for Wanted<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut shown = f.debug_struct("Wanted");
-        shown.field("id", &self.id).field("format", &self.format).finish_non_exhaustive()
-    }
-}
-
-/// A copy.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stored {
-    /// Where it lies.
-    pub url: String,
-    /// Its size.
-    pub bytes: u64,
-    /// SHA-256 in hexadecimal digits.
-    pub sha256: String,
-}
-
-/// What a download came to; one variant for each reaction. No text holds the link.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Fetched {
-    /// The file lies in the store, whole.
-    Stored(Stored),
-    /// Not this time: no answer, a broken or slow one, 429, 5xx, or a store that can't be reached.
-    Again {
-        /// Why.
-        reason: String,
-        /// What the answer asked for.
-        retry_after: Option<Duration>,
-    },
-    /// The link is good no more: Gamma has to be asked for another one.
-    Expired {
-        /// What was answered: 401, 403, 404 or 410.
-        status: u16,
-    },
-    /// What came is not what was asked for; another link may lead to something better.
-    WrongType {
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// Never: the link leads to where nobody may go, or the file is too large.
-    Refused {
-        /// Why.
-        reason: String,
-    },
-    /// The disk is nearly full.
-    Full {
-        /// How full.
-        reason: String,
-    },
-}
-
-/// Why a download ended early.
-#[derive(Debug)]
-pub(crate) enum Halt {
-    Again(String),
-    Busy(String, Option<Duration>),
-    Expired(u16),
-    WrongType(String),
-    Refused(String),
-    Full(String),
-}
-
-impl From<Halt> for Fetched {
-    fn from(halt: Halt) -> Self {
-        let retry_after = None;
-        match halt {
-            Halt::Again(reason) => Self::Again { reason, retry_after },
-            Halt::Busy(reason, retry_after) => Self::Again { reason, retry_after },
-            Halt::Expired(status) => Self::Expired { status },
-            Halt::WrongType(reason) => Self::WrongType { reason },
-            Halt::Refused(reason) => Self::Refused { reason },
-            Halt::Full(reason) => Self::Full { reason },
-        }
-    }
-}
 
 /// What is known of the bytes so far.
 #[derive(Clone, Default)]
@@ -126,7 +36,8 @@ impl Seen {
         self.head.extend_from_slice(&piece[..missing]);
         let kept = self.tail.len().min(TAIL.saturating_sub(piece.len()));
         self.tail.drain(..self.tail.len() - kept);
-        self.tail.extend_from_slice(&piece[piece.len().saturating_sub(TAIL)..]);
+        self.tail
+            .extend_from_slice(&piece[piece.len().saturating_sub(TAIL)..]);
     }
 }
 
@@ -136,16 +47,6 @@ enum Sink {
     Upload(Upload),
     /// A cloud is told of a file when its first bytes are the right ones.
     Held(Vec<Bytes>),
-}
-
-/// What an answer says of the file.
-struct Head {
-    /// From which byte on it comes.
-    from: u64,
-    /// How long all of it is.
-    total: Option<u64>,
-    /// Its version, where that is a strong one.
-    tag: Option<String>,
 }
 
 /// Downloads, and the store that they go to. Cheap to clone.
@@ -180,7 +81,11 @@ impl Files {
             .dns_resolver(std::sync::Arc::new(Lookup(settings.hosts.clone())))
             .build()
             .map_err(|error| OpenError::Http(describe(error)))?;
-        Ok(Self { http, store, settings })
+        Ok(Self {
+            http,
+            store,
+            settings,
+        })
     }
 
     /// Downloads a file and keeps it. May be dropped at any time, and called again: what is there is gone on with where
@@ -254,7 +159,9 @@ impl Files {
         for _ in 0..=REDIRECTS {
             let mut request = self.http.get(url.clone()).header(ACCEPT_ENCODING, "identity");
             if let Some(found) = found.filter(|_| from > 0) {
-                request = request.header(RANGE, format!("bytes={from}-")).header(IF_RANGE, &found.tag);
+                request = request
+                    .header(RANGE, format!("bytes={from}-"))
+                    .header(IF_RANGE, &found.tag);
             }
             let head = timeout(self.settings.connect_timeout * 2, request.send());
             let response = match at("download_head", head).await {
@@ -264,6 +171,9 @@ impl Files {
             };
             if !response.status().is_redirection() {
                 let head = judge(&response, from)?;
+                if head.from > 0 && head.tag.as_deref() != found.map(|found| found.tag.as_str()) {
+                    return Err(Halt::Anew("the rest is of another version".to_owned()));
+                }
                 return Ok((response, head));
             }
             let to = response.headers().get(LOCATION).and_then(|to| to.to_str().ok());
@@ -300,7 +210,9 @@ impl Files {
             let left = window.saturating_sub(since.elapsed());
             let piece = match at("download_piece", timeout(left, response.chunk())).await {
                 Ok(Ok(piece)) => piece,
-                Ok(Err(error)) => return Err(Halt::Again(format!("the file broke off: {}", describe(error)))),
+                Ok(Err(error)) => {
+                    return Err(Halt::Again(format!("the file broke off: {}", describe(error))));
+                }
                 Err(_) => Some(Bytes::new()),
             };
             let Some(piece) = piece else { break };
@@ -315,7 +227,9 @@ impl Files {
             if since.elapsed() >= window {
                 if seen.bytes - mark < least {
                     let slow = format!("slower than {} bytes a second", self.settings.min_speed);
-                    return Err(Halt::Again(format!("the file comes too slowly: {slow} (exports.min_speed)")));
+                    return Err(Halt::Again(format!(
+                        "the file comes too slowly: {slow} (exports.min_speed)"
+                    )));
                 }
                 self.check_room(0)?;
                 (since, mark) = (Instant::now(), seen.bytes);
@@ -363,13 +277,6 @@ impl Files {
     }
 }
 
-impl Halt {
-    /// Whether what came so far may be gone on with.
-    fn is_passing(&self) -> bool {
-        matches!(self, Self::Again(_) | Self::Busy(..) | Self::Full(_) | Self::Expired(_))
-    }
-}
-
 async fn leave(sink: Sink, keep: bool) {
     match sink {
         Sink::Part(part) => at("leave_part", part.leave(keep)).await,
@@ -378,57 +285,8 @@ async fn leave(sink: Sink, keep: bool) {
     }
 }
 
-/// What the head of an answer says; `from` is where the rest was asked for.
-fn judge(response: &Response, from: u64) -> Result<Head, Halt> {
-    let (status, headers) = (response.status(), response.headers());
-    let tag = headers.get(ETAG).and_then(|tag| tag.to_str().ok());
-    let tag = tag.filter(|tag| tag.starts_with('"')).map(str::to_owned);
-    let retry_after = headers.get(RETRY_AFTER).and_then(|it| it.to_str().ok()?.trim().parse().ok());
-    match status {
-        StatusCode::OK => Ok(Head {
-            from: 0,
-            total: response.content_length(),
-            tag,
-        }),
-        StatusCode::PARTIAL_CONTENT if from > 0 => match content_range(headers) {
-            Some((first, total)) if first == from => Ok(Head { from, total, tag }),
-            _ => Err(Halt::WrongType("another part came than was asked for".to_owned())),
-        },
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::GONE => {
-            Err(Halt::Expired(status.as_u16()))
-        }
-        // There is no such part: what lies here is no beginning of it.
-        StatusCode::RANGE_NOT_SATISFIABLE => Err(Halt::WrongType("the part is longer than the file".to_owned())),
-        _ => {
-            let wait = retry_after.map(Duration::from_secs);
-            Err(Halt::Busy(format!("the link's host answered {}", status.as_u16()), wait))
-        }
-    }
-}
-
-/// `bytes 5-9/10` as the first byte and, where it is known, the length of the whole.
-fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
-    let text = headers.get(CONTENT_RANGE)?.to_str().ok()?;
-    let (range, total) = text.strip_prefix("bytes ")?.split_once('/')?;
-    let (first, _) = range.split_once('-')?;
-    Some((first.parse().ok()?, total.parse().ok()))
-}
-
 fn recognise(format: Format, head: &[u8]) -> Result<Kind, Halt> {
-    format.kind(head).ok_or_else(|| {
-        Halt::WrongType(format!("what came is no {} by its first bytes", format.word()))
-    })
-}
-
-/// An error with its causes, without the link.
-fn describe(error: reqwest::Error) -> String {
-    let error = error.without_url();
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
+    format
+        .kind(head)
+        .ok_or_else(|| Halt::WrongType(format!("what came is no {} by its first bytes", format.word())))
 }

@@ -30,7 +30,9 @@ impl Hosts {
     }
 
     fn is_outright(&self, name: &str) -> bool {
-        self.0.iter().any(|host| matches!(host, Host::Exact(it) if it == name))
+        self.0
+            .iter()
+            .any(|host| matches!(host, Host::Exact(it) if it == name))
     }
 
     fn is_below(&self, name: &str) -> bool {
@@ -169,20 +171,49 @@ mod tests {
             assert!(!error.contains("/x"), "a path in {error}");
         }
         let plain = Hosts::new(vec![Host::Below("gamma.app".to_owned())]);
-        for bad in ["http://2130706433/", "https://0x7f.1/", "https://[::1]/", "https://localhost/"] {
+        for bad in [
+            "http://2130706433/",
+            "https://0x7f.1/",
+            "https://[::1]/",
+            "https://localhost/",
+        ] {
             assert!(plain.check(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn only_public_addresses_are_public() {
-        for public in ["1.1.1.1", "34.120.0.1", "2606:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808"] {
+        for public in [
+            "1.1.1.1",
+            "34.120.0.1",
+            "2606:4700::1111",
+            "::ffff:8.8.8.8",
+            "64:ff9b::808:808",
+        ] {
             assert!(is_public(public.parse().unwrap()), "{public}");
         }
         for private in [
-            "0.0.0.0", "10.1.2.3", "100.64.0.1", "127.0.0.1", "169.254.169.254", "172.16.0.1", "192.168.0.1",
-            "198.18.0.1", "224.0.0.1", "255.255.255.255", "192.0.2.1", "::", "::1", "::ffff:127.0.0.1",
-            "64:ff9b::7f00:1", "2002:7f00:1::", "fc00::1", "fe80::1", "ff02::1", "2001:db8::1", "::127.0.0.1",
+            "0.0.0.0",
+            "10.1.2.3",
+            "100.64.0.1",
+            "127.0.0.1",
+            "169.254.169.254",
+            "172.16.0.1",
+            "192.168.0.1",
+            "198.18.0.1",
+            "224.0.0.1",
+            "255.255.255.255",
+            "192.0.2.1",
+            "::",
+            "::1",
+            "::ffff:127.0.0.1",
+            "64:ff9b::7f00:1",
+            "2002:7f00:1::",
+            "fc00::1",
+            "fe80::1",
+            "ff02::1",
+            "2001:db8::1",
+            "::127.0.0.1",
         ] {
             assert!(!is_public(private.parse().unwrap()), "{private}");
         }
@@ -194,7 +225,9 @@ mod tests {
             let found = Lookup(hosts).resolve("localhost".parse().unwrap()).await;
             found.map(Iterator::count).map_err(|error| error.to_string())
         };
-        let error = resolve(Hosts::new(vec![Host::Below("host".to_owned())])).await.unwrap_err();
+        let error = resolve(Hosts::new(vec![Host::Below("host".to_owned())]))
+            .await
+            .unwrap_err();
         assert!(error.contains("no public address"), "{error}");
         let outright = Hosts::new(vec![Host::Exact("localhost".to_owned())]);
         assert!(resolve(outright).await.unwrap() > 0);

@@ -4,13 +4,15 @@
 //! be followed*, and *is what came the whole file that was wanted*? Only what passes both ever stands under a final name.
 //!
 //! - [`Hosts`]: which links may be followed, and to which addresses (`hosts.rs`).
-//! - [`Files::fetch`]: one download; [`Fetched`] has one variant for each reaction (`fetch.rs`).
+//! - [`Files::fetch`]: one download; [`Fetched`] has one variant for each reaction (`fetch.rs`, `fetched.rs`; `answer.rs` for what is answered).
 //! - `kind.rs`: what a file is by its first bytes. `local.rs`, `cloud.rs`: the two kinds of stores.
 //!
 //! Nothing here retries, and no text that it hands out holds a link. A download carries no API key: this crate has none.
 
+mod answer;
 mod cloud;
 mod fetch;
+mod fetched;
 mod hosts;
 mod kind;
 mod local;
@@ -18,7 +20,8 @@ mod store;
 
 use std::time::Duration;
 
-pub use fetch::{Fetched, Files, Stored, Wanted};
+pub use fetch::Files;
+pub use fetched::{Fetched, Stored, Wanted};
 pub use hosts::{Host, Hosts};
 pub use kind::Format;
 pub use store::OpenError;

@@ -14,7 +14,8 @@ use gammaq_crash::at;
 use tokio::io::AsyncWriteExt;
 use url::Url;
 
-use crate::fetch::{Halt, Seen};
+use crate::fetch::Seen;
+use crate::fetched::Halt;
 use crate::kind::{Format, Kind};
 use crate::store::OpenError;
 
@@ -106,14 +107,18 @@ impl Local {
                 .filter(|(boot, tag)| !boot.contains('.') && !tag.contains('.'));
             let Some((boot, tag)) = mine else {
                 let age = entry.metadata().and_then(|it| it.modified());
-                let age = age.ok().and_then(|time| SystemTime::now().duration_since(time).ok());
+                let age = age
+                    .ok()
+                    .and_then(|time| SystemTime::now().duration_since(time).ok());
                 if age.is_some_and(|age| age > OLD) {
                     let _ = fs::remove_file(entry.path());
                 }
                 continue;
             };
             let tag = unhex(tag).filter(|_| boot == self.boot && found.is_none());
-            let Some(mut file) = take(&entry.path())? else { continue };
+            let Some(mut file) = take(&entry.path())? else {
+                continue;
+            };
             match tag {
                 None => fs::remove_file(entry.path()).map_err(broken)?,
                 Some(tag) => {
@@ -140,7 +145,11 @@ impl Local {
         at(
             "part_begin",
             blocking(move || {
-                let new = OpenOptions::new().read(true).write(true).create_new(true).open(&path);
+                let new = OpenOptions::new()
+                    .read(true)
+                    .write(true)
+                    .create_new(true)
+                    .open(&path);
                 match new {
                     Err(error) if error.kind() == io::ErrorKind::AlreadyExists => return Err(in_use()),
                     Err(error) => return Err(broken(error)),
@@ -162,10 +171,16 @@ impl Local {
         at("part_flush", file.flush()).await.map_err(broken)?;
         at("part_sync", file.sync_all()).await.map_err(broken)?;
         let to = self.directory.join(format!("{id}.{}", kind.extension()));
-        at("part_rename", tokio::fs::rename(&path, &to)).await.map_err(broken)?;
+        at("part_rename", tokio::fs::rename(&path, &to))
+            .await
+            .map_err(broken)?;
         // Without it a power cut may take the name away again.
         let directory = self.directory.clone();
-        let synced = blocking(move || File::open(&directory).and_then(|it| it.sync_all()).map_err(broken));
+        let synced = blocking(move || {
+            File::open(&directory)
+                .and_then(|it| it.sync_all())
+                .map_err(broken)
+        });
         at("part_directory", synced).await?;
         drop(file);
         Url::from_file_path(&to)

@@ -250,15 +250,31 @@ mod tests {
             (200, json!({"exportId": "e1"}), "begun e1"),
             (202, json!({"exportId": "e1", "status": "pending"}), "pending"),
             (200, json!({"exportId": "e1", "status": "rendering"}), "pending"),
-            (200, json!({"status": "completed", "exportUrl": "https://x/1"}), "ready https://x/1"),
-            (200, json!({"status": "completed", "pptxUrl": "https://x/2"}), "ready https://x/2"),
-            (200, json!({"status": "completed"}), "render_timeout Gamma made it, and gave no link to it"),
+            (
+                200,
+                json!({"status": "completed", "exportUrl": "https://x/1"}),
+                "ready https://x/1",
+            ),
+            (
+                200,
+                json!({"status": "completed", "pptxUrl": "https://x/2"}),
+                "ready https://x/2",
+            ),
+            (
+                200,
+                json!({"status": "completed"}),
+                "render_timeout Gamma made it, and gave no link to it",
+            ),
             (200, failed("render_timeout"), "render_timeout no"),
             (200, failed("deck_too_large"), "deck_too_large no"),
             (200, failed("no_content"), "no_content no"),
             (200, failed("export_failed"), "export_failed no"),
             (200, failed("of_a_later_day"), "export_failed no"),
-            (200, json!({"status": "failed", "error": "bare"}), "export_failed bare"),
+            (
+                200,
+                json!({"status": "failed", "error": "bare"}),
+                "export_failed bare",
+            ),
             (200, json!({}), "unavailable Some(200)"),
             (200, json!({"exportId": ".."}), "unavailable Some(200)"),
             (200, json!([1]), "unavailable Some(200)"),
@@ -272,14 +288,21 @@ mod tests {
             (403, json!({"message": "plan"}), "refused 403"),
             (503, json!({}), "unavailable Some(503)"),
         ] {
-            assert_eq!(word(judged(status, &body.to_string())), expected, "{status} {body}");
+            assert_eq!(
+                word(judged(status, &body.to_string())),
+                expected,
+                "{status} {body}"
+            );
         }
         assert_eq!(word(judged(200, "<html>")), "unavailable Some(200)");
     }
 
     #[test]
     fn a_link_never_shows() {
-        let ready = judged(200, r#"{"status":"completed","exportUrl":"https://x/export/secret"}"#);
+        let ready = judged(
+            200,
+            r#"{"status":"completed","exportUrl":"https://x/export/secret"}"#,
+        );
         assert!(!format!("{ready:?}").contains("secret"));
     }
 }

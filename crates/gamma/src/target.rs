@@ -138,7 +138,10 @@ impl Target {
     }
 
     pub(crate) fn export_url(&self, gamma_id: &str) -> Url {
-        self.url(&format!("/v1.0/gammas/{}/export", utf8_percent_encode(gamma_id, ID)))
+        self.url(&format!(
+            "/v1.0/gammas/{}/export",
+            utf8_percent_encode(gamma_id, ID)
+        ))
     }
 
     pub(crate) fn export_poll_url(&self, export_id: &str) -> Url {

@@ -108,8 +108,20 @@ mod tests {
         );
         assert_eq!(files.to_json(), r#"{"pptx":{"export_id":"e","at":7}}"#);
         assert_eq!(Files::read(&files.to_json()), files);
-        assert_eq!(Files::read(r#"{"pdf":{"tries":1,"of_a_newer_worker":2}}"#).get(ExportFormat::Pdf).tries, 1);
-        for broken in ["", "nope", "[]", r#"{"pdf":7}"#, r#"{"doc":{}}"#, r#"{"pdf":{"at":-1}}"#] {
+        assert_eq!(
+            Files::read(r#"{"pdf":{"tries":1,"of_a_newer_worker":2}}"#)
+                .get(ExportFormat::Pdf)
+                .tries,
+            1
+        );
+        for broken in [
+            "",
+            "nope",
+            "[]",
+            r#"{"pdf":7}"#,
+            r#"{"doc":{}}"#,
+            r#"{"pdf":{"at":-1}}"#,
+        ] {
             assert_eq!(Files::read(broken), Files::default(), "{broken}");
         }
     }

@@ -2,10 +2,10 @@
 
 use super::*;
 use gammaq_gamma::{Credits, Failed, Quota, RateLimits};
-use gammaq_job::{ExportFormat, Files};
-use std::collections::BTreeMap;
 use gammaq_job::Kind;
+use gammaq_job::{ExportFormat, Files};
 use serde_json::json;
+use std::collections::BTreeMap;
 
 #[path = "disposition_tests/looks.rs"]
 mod looks;

@@ -104,7 +104,8 @@ pub(crate) fn begin(s: &mut Settlement, job: &Claimed, gamma_id: Option<&str>, r
         if link_in(s, *format).is_some() {
             linked(s, *format, &mut file, job.claimed_at);
         } else if gamma_id.is_none() {
-            file.error = Some("Gamma gave neither a link to this file nor a gammaId to ask for one".to_owned());
+            file.error =
+                Some("Gamma gave neither a link to this file nor a gammaId to ask for one".to_owned());
         }
         files.put(*format, file);
     }
@@ -150,11 +151,17 @@ pub(crate) fn asked(
             (file.export_id, file.failures, wait) = (None, 0, Duration::ZERO);
             linked(s, format, &mut file, job.claimed_at);
         }
-        Exported::Failed(failed) if failed.reason == FailReason::RenderTimeout && file.tries < TRIES && !over => {
+        Exported::Failed(failed)
+            if failed.reason == FailReason::RenderTimeout && file.tries < TRIES && !over =>
+        {
             file.tries += 1;
             file.export_id = None;
             wait = backoff(rules.interval, rules.backoff_max, file.tries, jitter);
-            remark(s, format, &format!("{}: {}", failed.reason.as_str(), failed.message));
+            remark(
+                s,
+                format,
+                &format!("{}: {}", failed.reason.as_str(), failed.message),
+            );
         }
         Exported::Failed(failed) => {
             file.error = Some(format!("{}: {}", failed.reason.as_str(), failed.message));
@@ -266,7 +273,8 @@ fn ask_again(s: &mut Settlement, job: &Claimed, (format, file): (ExportFormat, &
     file.until = job.claimed_at + ms(rules.exports.timeout);
     file.export_id = None;
     if job.gamma_id.is_empty() {
-        file.error = Some("the link is good no more, and Gamma gave no gammaId to ask for another one".to_owned());
+        file.error =
+            Some("the link is good no more, and Gamma gave no gammaId to ask for another one".to_owned());
     }
 }
 
@@ -282,7 +290,13 @@ fn remark(s: &mut Settlement, format: ExportFormat, text: &str) {
 }
 
 /// Writes down how far the file is, and when something is to be done next.
-fn go_on(s: &mut Settlement, job: &Claimed, (format, mut file): (ExportFormat, File), wait: Duration, rules: &Rules) {
+fn go_on(
+    s: &mut Settlement,
+    job: &Claimed,
+    (format, mut file): (ExportFormat, File),
+    wait: Duration,
+    rules: &Rules,
+) {
     file.at = job.claimed_at + ms(wait);
     let mut files = job.files.clone();
     files.put(format, file);
@@ -312,7 +326,11 @@ fn conclude(s: &mut Settlement, job: &Claimed, files: &Files, rules: &Rules) -> 
         }
     }
     let all = &mut job.exports.iter();
-    all.all(|format| files.get(*format).is_over(has_link(s, job, *format), rules.exports.store))
+    all.all(|format| {
+        files
+            .get(*format)
+            .is_over(has_link(s, job, *format), rules.exports.store)
+    })
 }
 
 fn has_link(s: &Settlement, job: &Claimed, format: ExportFormat) -> bool {

@@ -153,7 +153,9 @@ fn what_is_next_is_what_waited_longest_and_nothing_where_all_is_there() {
 #[test]
 fn each_answer_goes_on_with_that_file_alone() {
     let again = |wait: u64| Verb::Again(S * u32::try_from(wait).unwrap());
-    let begun = Exported::Begun { export_id: "e2".to_owned() };
+    let begun = Exported::Begun {
+        export_id: "e2".to_owned(),
+    };
     for (outcome, verb, probe) in [
         (begun, again(5), Probe::Good),
         (Exported::Pending, again(5), Probe::Good),
@@ -163,7 +165,13 @@ fn each_answer_goes_on_with_that_file_alone() {
         (failed(FailReason::NoContent), Verb::Complete, Probe::Good),
         (failed(FailReason::ExportFailed), Verb::Complete, Probe::Good),
         (unavailable(), again(7), Probe::Open),
-        (Exported::NotFound { message: "?".to_owned() }, again(5), Probe::Good),
+        (
+            Exported::NotFound {
+                message: "?".to_owned(),
+            },
+            again(5),
+            Probe::Good,
+        ),
     ] {
         let (s, said) = answered(&job(), outcome.clone());
         assert_eq!((s.verb, said), (verb, probe), "{outcome:?}");
@@ -177,8 +185,14 @@ fn each_answer_goes_on_with_that_file_alone() {
     }
     let (s, _) = answered(&job(), ready());
     assert_eq!(field(&s, "pptx_url"), Some("https://assets.gamma.app/export/2"));
-    assert_eq!((field(&s, "export_url"), field(&s, "pptx_linked_at")), (None, Some("1000000")));
-    assert!(!field(&s, "files").unwrap().contains("/export/"), "a link stands in its own field alone");
+    assert_eq!(
+        (field(&s, "export_url"), field(&s, "pptx_linked_at")),
+        (None, Some("1000000"))
+    );
+    assert!(
+        !field(&s, "files").unwrap().contains("/export/"),
+        "a link stands in its own field alone"
+    );
 }
 
 #[test]
@@ -215,7 +229,12 @@ fn only_an_answer_that_came_after_its_time_ends_a_file() {
         (Exported::Pending, true),
         (unavailable(), true),
         (failed(FailReason::RenderTimeout), true),
-        (Exported::Begun { export_id: "e2".to_owned() }, false),
+        (
+            Exported::Begun {
+                export_id: "e2".to_owned(),
+            },
+            false,
+        ),
         (ready(), false),
     ] {
         let (s, _) = answered(&late, outcome.clone());
@@ -231,7 +250,10 @@ fn downloads_end_or_go_on() {
         bytes: 9,
         sha256: "ab".to_owned(),
     });
-    let again = Fetched::Again { reason: text(), retry_after: Some(S * 60) };
+    let again = Fetched::Again {
+        reason: text(),
+        retry_after: Some(S * 60),
+    };
     let mut job = job();
     let mut pptx = job.files.get(PPTX);
     pptx.at = 5_000_000;
@@ -239,9 +261,15 @@ fn downloads_end_or_go_on() {
 
     let s = fetched(&job, &stored);
     assert_eq!(s.verb, Verb::Again(S * 4_000), "the other file goes on");
-    assert_eq!((field(&s, "pdf_stored"), field(&s, "pdf_bytes")), (Some("file:///a.pdf"), Some("9")));
+    assert_eq!(
+        (field(&s, "pdf_stored"), field(&s, "pdf_bytes")),
+        (Some("file:///a.pdf"), Some("9"))
+    );
     assert_eq!(fetched(&job, &again).verb, Verb::Again(S * 60));
-    assert_eq!(fetched(&job, &Fetched::Full { reason: text() }).verb, Verb::Again(FULL));
+    assert_eq!(
+        fetched(&job, &Fetched::Full { reason: text() }).verb,
+        Verb::Again(FULL)
+    );
     let s = fetched(&job, &Fetched::Refused { reason: text() });
     assert_eq!(field(&s, "pdf_error"), Some("why"));
 
@@ -265,13 +293,19 @@ fn downloads_end_or_go_on() {
     // For days, and then no more.
     job.claimed_at = 100_000 + 86_400_000;
     let s = fetched(&job, &again);
-    assert_eq!(field(&s, "pdf_error"), Some("not stored within exports.retry_for: why"));
+    assert_eq!(
+        field(&s, "pdf_error"),
+        Some("not stored within exports.retry_for: why")
+    );
     assert_eq!(field(&fetched(&job, &stored), "pdf_error"), None);
 }
 
 #[test]
 fn a_deck_without_all_of_its_files_goes_on_with_them() {
-    let job = Claimed { links: BTreeMap::new(), ..job() };
+    let job = Claimed {
+        links: BTreeMap::new(),
+        ..job()
+    };
     for (link, gamma_id, store, verb) in [
         (None, Some("gm"), false, Verb::Export),
         (Some(PDF), Some("gm"), false, Verb::Export),
@@ -281,12 +315,21 @@ fn a_deck_without_all_of_its_files_goes_on_with_them() {
     ] {
         let mut s = settlement(&job);
         s.verb = Verb::Complete;
-        s.fields.extend(link.map(|format| (names(format).url, "https://x".to_owned())));
+        s.fields
+            .extend(link.map(|format| (names(format).url, "https://x".to_owned())));
         begin(&mut s, &job, gamma_id, &rules(store));
         assert_eq!(s.verb, verb, "{link:?} {gamma_id:?} {store}");
     }
     let mut none = settlement(&job);
     none.verb = Verb::Complete;
-    begin(&mut none, &Claimed { exports: vec![], ..job }, None, &rules(true));
+    begin(
+        &mut none,
+        &Claimed {
+            exports: vec![],
+            ..job
+        },
+        None,
+        &rules(true),
+    );
     assert_eq!((none.verb, none.fields.len()), (Verb::Complete, 0));
 }

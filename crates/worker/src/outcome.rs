@@ -79,6 +79,9 @@ impl Outcome {
     }
 }
 
+/// Every word for what a download came to.
+pub(crate) const DOWNLOADED: [&str; 6] = ["stored", "again", "expired", "wrong_type", "refused", "full"];
+
 /// The word for logs and metrics.
 pub(crate) const fn downloaded(fetched: &Fetched) -> &'static str {
     match fetched {

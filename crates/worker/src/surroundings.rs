@@ -43,12 +43,8 @@ pub trait Gamma: fmt::Debug + Send + Sync {
     -> Exchange<'a, Polled>;
 
     /// See [`Client::export`].
-    fn export<'a>(
-        &'a self,
-        target: &'a Target,
-        gamma_id: &'a str,
-        format: &'a str,
-    ) -> Exchange<'a, Exported>;
+    fn export<'a>(&'a self, target: &'a Target, gamma_id: &'a str, format: &'a str)
+    -> Exchange<'a, Exported>;
 
     /// See [`Client::poll_export`].
     fn poll_export<'a>(

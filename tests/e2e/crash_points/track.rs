@@ -106,7 +106,9 @@ impl Track {
                 "text [[fake:poll=slow=500ms]] [[fake:time=2s]]"
             }
             Reached::WithoutRedis => "text [[fake:post=slow=500ms]]",
-            Reached::Always | Reached::Journal | Reached::GoneBack | Reached::Exporting => "text [[fake:post=slow=50ms]]",
+            Reached::Always | Reached::Journal | Reached::GoneBack | Reached::Exporting => {
+                "text [[fake:post=slow=50ms]]"
+            }
         };
         let mut ids = Vec::new();
         for _ in 0..JOBS {

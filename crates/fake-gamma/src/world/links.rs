@@ -49,7 +49,9 @@ impl World {
         let generation = &mut self.generations[link.position];
         // Counted over all links to it: a file whose link is asked for anew comes in the end.
         generation.downloads += 1;
-        let marked = generation.markers.choose(Operation::Download, generation.downloads);
+        let marked = generation
+            .markers
+            .choose(Operation::Download, generation.downloads);
         let chosen = self
             .rulebook
             .choose(Operation::Download, &generation.entry.key, marked);

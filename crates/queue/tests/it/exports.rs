@@ -53,10 +53,21 @@ async fn the_deck_is_seen_from_the_beginning_of_its_exports() {
     let result = bench.queue.result("a").await.unwrap().unwrap();
     assert_eq!(result.state, State::Exporting);
     assert_eq!(result.gamma_url.as_deref(), Some("https://gamma.app/docs/gm"));
-    let files: Vec<_> = result.exports.iter().map(|it| (it.url.as_deref(), it.error.as_deref())).collect();
-    assert_eq!(files, [(Some(LINK), None), (None, None)], "still to come is no error");
+    let files: Vec<_> = result
+        .exports
+        .iter()
+        .map(|it| (it.url.as_deref(), it.error.as_deref()))
+        .collect();
+    assert_eq!(
+        files,
+        [(Some(LINK), None), (None, None)],
+        "still to come is no error"
+    );
     assert_eq!(bench.cmd::<i64>(&["PTTL", "@result:a"]).await, -1);
-    assert_eq!(bench.cmd::<f64>(&["HGET", "@stats", "credits_deducted"]).await, 12.0);
+    assert_eq!(
+        bench.cmd::<f64>(&["HGET", "@stats", "credits_deducted"]).await,
+        12.0
+    );
     // What it takes to go on is on the record, for any worker, and its link is not told in passing.
     let step = bench.claim_one("B").await;
     assert_eq!((step.step, step.gamma_id.as_str()), (Step::Export, "gm"));
@@ -95,8 +106,16 @@ async fn what_comes_is_in_the_result_at_once_and_each_end_is_told() {
     let result = bench.queue.result("a").await.unwrap().unwrap();
     assert_eq!((result.state, result.error), (State::Completed, None));
     assert_eq!(result.exports[1].error.as_deref(), Some("deck_too_large: no"));
-    assert_eq!(bench.stat("polls").await, polls, "a step for a file is no look at the generation");
-    assert_eq!(bench.cmd::<f64>(&["HGET", "@stats", "credits_deducted"]).await, 12.0, "once");
+    assert_eq!(
+        bench.stat("polls").await,
+        polls,
+        "a step for a file is no look at the generation"
+    );
+    assert_eq!(
+        bench.cmd::<f64>(&["HGET", "@stats", "credits_deducted"]).await,
+        12.0,
+        "once"
+    );
     assert_eq!(bench.field("a", "request").await, "");
 }
 
@@ -141,7 +160,10 @@ async fn links_go_when_they_are_good_no_more() {
     assert_eq!(bench.end("A", &step, Verb::Complete).await, Settled::Done);
     let now = bench.queue.time().await.unwrap();
     let until = bench.score("links", "a").await.unwrap();
-    assert!((now + WEEK_MS - 60_000..=now + WEEK_MS).contains(&until), "{until} at {now}");
+    assert!(
+        (now + WEEK_MS - 60_000..=now + WEEK_MS).contains(&until),
+        "{until} at {now}"
+    );
     assert_eq!(bench.queue.drop_links(100).await.unwrap(), 0, "still good");
 
     let left: i64 = bench.cmd(&["PTTL", "@result:a"]).await;
@@ -151,9 +173,18 @@ async fn links_go_when_they_are_good_no_more() {
     assert_eq!(bench.queue.drop_links(100).await.unwrap(), 2);
     assert_eq!(bench.queue.drop_links(100).await.unwrap(), 0);
     assert_eq!(bench.count("links").await, 0);
-    assert_eq!((bench.field("a", "pdf_url").await, bench.field("a", "gamma_url").await.len()), (String::new(), 25));
+    assert_eq!(
+        (
+            bench.field("a", "pdf_url").await,
+            bench.field("a", "gamma_url").await.len()
+        ),
+        (String::new(), 25)
+    );
     let text = bench.queue.result_text("a").await.unwrap().unwrap();
-    assert!(!text.contains("/export/") && text.contains("the link expired"), "{text}");
+    assert!(
+        !text.contains("/export/") && text.contains("the link expired"),
+        "{text}"
+    );
     let after: i64 = bench.cmd(&["PTTL", "@result:a"]).await;
     assert!((1..=left).contains(&after), "{after} of {left}");
     let keys: Vec<String> = bench.cmd(&["KEYS", "*"]).await;

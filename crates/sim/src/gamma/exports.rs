@@ -29,7 +29,9 @@ impl Way {
             answer(outcome, None)
         });
         let (worker, outcome) = (format_args!("w{}", self.worker), &answer.outcome);
-        cloud.world.note(worker, format_args!("{format} of {what}: {outcome:?}"));
+        cloud
+            .world
+            .note(worker, format_args!("{format} of {what}: {outcome:?}"));
         answer
     }
 }
@@ -42,22 +44,31 @@ impl Cloud {
         if self.happens(self.rates().poll_fails) {
             return fail(self.fail());
         }
-        let ends = locked(&self.ledger).generations.get(generation).map(|it| (it.end, it.ends_at));
+        let ends = locked(&self.ledger)
+            .generations
+            .get(generation)
+            .map(|it| (it.end, it.ends_at));
         if !matches!(ends, Some((End::Completes, at)) if at <= self.world.ms()) {
-            self.world.wrong(format!("a file is asked for of {what}, which is no deck"));
+            self.world
+                .wrong(format!("a file is asked for of {what}, which is no deck"));
         }
         let outcome = if !begun {
             Exported::Begun {
                 export_id: format!("export-{what}"),
             }
         } else if self.happens(0.1) {
-            let reason = if self.happens(0.7) { FailReason::RenderTimeout } else { FailReason::DeckTooLarge };
+            let reason = if self.happens(0.7) {
+                FailReason::RenderTimeout
+            } else {
+                FailReason::DeckTooLarge
+            };
             let message = "no".to_owned();
             Exported::Failed(ExportFailed { reason, message })
         } else if self.happens(0.5) {
             Exported::Pending
         } else {
-            let body = json!({"exportUrl": format!("https://assets.api.gamma.app/export/{format}/{generation}")});
+            let body =
+                json!({"exportUrl": format!("https://assets.api.gamma.app/export/{format}/{generation}")});
             match body.as_object().and_then(|body| file_link(body, format)) {
                 Some(link) => Exported::Ready { link },
                 None => Exported::Pending,
