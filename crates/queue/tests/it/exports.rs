@@ -197,7 +197,7 @@ async fn a_new_job_under_a_known_id_keeps_nothing_of_the_files_before() {
     bench.exporting("a").await;
     bench.cmd::<u64>(&["DEL", "@job:a", "@result:a"]).await;
     bench.cmd::<u64>(&["ZREM", "@due", "a"]).await;
-    assert_eq!(bench.score("links", "a").await.is_some(), true);
+    assert!(bench.score("links", "a").await.is_some());
     bench.add("a").await;
     assert_eq!(bench.score("links", "a").await, None);
 }
