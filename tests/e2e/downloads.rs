@@ -1,71 +1,13 @@
 //! Copies of files: whole, checked and once under their names, whatever comes behind a link.
 
 use std::path::Path;
-use std::process::Command;
 
-use gammaq_testkit::{Process, Signal, eventually};
+use gammaq_testkit::{Signal, eventually};
 use gammaq_tests::{PATIENCE, Stage};
 use serde_json::Value;
 use tempfile::TempDir;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 pub(crate) const FAKE: &[&str] = &["--generation-time", "100ms", "--export-time", "100ms"];
-
-impl Stage {
-    /// A worker that keeps copies in this directory. The fake is allowed outright: it is on the loopback.
-    pub(crate) async fn storing(&self, name: &str, directory: &Path, more: &[(&str, &str)]) -> Process {
-        let store = format!("file://{}", directory.display());
-        let mut settings = vec![
-            ("EXPORTS__STORE", store.as_str()),
-            ("EXPORTS__ALLOWED_HOSTS", "127.0.0.1,*.gamma.app"),
-            ("EXPORTS__MIN_FREE", "1 MiB"),
-        ];
-        settings.extend_from_slice(more);
-        self.worker(name, &settings).await
-    }
-
-    /// The bytes behind a link, as the fake sends them.
-    pub(crate) async fn behind(&self, link: &str) -> Vec<u8> {
-        let path = link.splitn(4, '/').nth(3).unwrap();
-        let mut stream = TcpStream::connect(self.fake_address()).await.unwrap();
-        let request = format!("GET /{path} HTTP/1.1\r\nhost: fake\r\nconnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await.unwrap();
-        let head = answer.windows(4).position(|it| it == b"\r\n\r\n").unwrap();
-        assert!(
-            answer.starts_with(b"HTTP/1.1 200"),
-            "{}",
-            String::from_utf8_lossy(&answer[..head])
-        );
-        answer.split_off(head + 4)
-    }
-
-    /// Asserts that the copy is what the fake has, and that its size and checksum are right.
-    pub(crate) async fn assert_copy(&self, file: &Value) {
-        let path = file["stored"]
-            .as_str()
-            .unwrap()
-            .strip_prefix("file://")
-            .unwrap()
-            .to_owned();
-        let copy = std::fs::read(&path).unwrap();
-        assert!(
-            copy == self.behind(file["url"].as_str().unwrap()).await,
-            "{path} is another file"
-        );
-        assert_eq!(file["bytes"], copy.len() as u64);
-        let said = Command::new("sha256sum").arg(&path).output().unwrap();
-        let said = String::from_utf8(said.stdout).unwrap();
-        assert_eq!(file["sha256"], said.split_whitespace().next().unwrap());
-    }
-
-    async fn completed(&self, id: &str) -> Value {
-        self.until(id, "completed").await;
-        self.export(id, 0).await
-    }
-}
 
 /// Everything that lies in the store, parts too.
 pub(crate) fn names(directory: &Path) -> Vec<String> {

@@ -6,20 +6,6 @@ use serde_json::{Value, json};
 
 const FAKE: &[&str] = &["--generation-time", "100ms", "--export-time", "200ms"];
 
-impl Stage {
-    /// A job that wants files.
-    pub(crate) async fn submit_with(&self, id: &str, exports: &str, text: &str) {
-        let request = json!({ "inputText": text, "title": id, "textMode": "generate" }).to_string();
-        self.xadd(&[("id", id), ("exports", exports), ("request", &request)])
-            .await;
-    }
-
-    /// One wanted file, as the result has it.
-    pub(crate) async fn export(&self, id: &str, number: usize) -> Value {
-        self.result(id).await["exports"][number].clone()
-    }
-}
-
 #[tokio::test]
 async fn every_format_comes_of_one_generation() {
     let stage = Stage::start(FAKE).await;

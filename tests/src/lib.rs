@@ -7,6 +7,7 @@ pub mod admin;
 pub mod browser;
 mod caller;
 pub mod dashboard;
+mod files;
 pub mod finished;
 pub mod torture;
 

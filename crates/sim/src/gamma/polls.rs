@@ -145,7 +145,7 @@ impl Cloud {
         answer(outcome, Some(200))
     }
 
-    fn fail(&self) -> Answer<Polled> {
+    pub(super) fn fail(&self) -> Answer<Polled> {
         let message = "no".to_owned();
         let pick = self.ms(0, 9).as_millis();
         let named = self.happens(0.5);
