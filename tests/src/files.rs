@@ -37,13 +37,16 @@ impl Stage {
 
     /// The bytes behind a link, as the fake sends them.
     pub async fn behind(&self, link: &str) -> Vec<u8> {
-        let path = link.splitn(4, '/').nth(3).unwrap();
-        let mut stream = TcpStream::connect(self.fake_address()).await.unwrap();
+        let path = link.splitn(4, '/').nth(3).expect("an absolute link");
+        let mut stream = TcpStream::connect(self.fake_address()).await.expect("the fake");
         let request = format!("GET /{path} HTTP/1.1\r\nhost: fake\r\nconnection: close\r\n\r\n");
-        stream.write_all(request.as_bytes()).await.unwrap();
+        stream.write_all(request.as_bytes()).await.expect("a request");
         let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await.unwrap();
-        let head = answer.windows(4).position(|it| it == b"\r\n\r\n").unwrap();
+        stream.read_to_end(&mut answer).await.expect("an answer");
+        let head = answer
+            .windows(4)
+            .position(|it| it == b"\r\n\r\n")
+            .expect("a head");
         assert!(
             answer.starts_with(b"HTTP/1.1 200"),
             "{}",
@@ -56,19 +59,18 @@ impl Stage {
     pub async fn assert_copy(&self, file: &Value) {
         let path = file["stored"]
             .as_str()
-            .unwrap()
-            .strip_prefix("file://")
-            .unwrap()
+            .and_then(|url| url.strip_prefix("file://"))
+            .expect("a copy in a directory")
             .to_owned();
-        let copy = std::fs::read(&path).unwrap();
+        let copy = std::fs::read(&path).expect("the copy");
         assert!(
-            copy == self.behind(file["url"].as_str().unwrap()).await,
+            copy == self.behind(file["url"].as_str().expect("a link")).await,
             "{path} is another file"
         );
         assert_eq!(file["bytes"], copy.len() as u64);
-        let said = Command::new("sha256sum").arg(&path).output().unwrap();
-        let said = String::from_utf8(said.stdout).unwrap();
-        assert_eq!(file["sha256"], said.split_whitespace().next().unwrap());
+        let said = Command::new("sha256sum").arg(&path).output().expect("sha256sum");
+        let said = String::from_utf8(said.stdout).expect("text");
+        assert_eq!(file["sha256"], said.split_whitespace().next().unwrap_or_default());
     }
 
     /// The first file of a job, once that is completed.
