@@ -82,20 +82,7 @@ impl Queue {
     pub async fn register_account(&self, name: &str, budget: Budget) -> Result<Option<Budget>, Error> {
         self.name_account(name).await?;
         let key = self.keys.account(name);
-        let mut read = redis::cmd("HMGET");
-        read.arg(&key).arg("limit").arg("window_ms").arg("credits_floor");
-        let old: (Option<u32>, Option<u64>, Option<u64>) = self
-            .link
-            .run(async |mut c| read.query_async(&mut c).await)
-            .await?;
-        let old = match old {
-            (Some(limit), Some(window), credits_floor) => Some(Budget {
-                limit,
-                window: Duration::from_millis(window),
-                credits_floor,
-            }),
-            _ => None,
-        };
+        let old = self.account_budget(name).await?;
         if old == Some(budget) {
             return Ok(None);
         }
@@ -118,6 +105,30 @@ impl Queue {
             .run(async |mut c| pipe.query_async::<()>(&mut c).await)
             .await?;
         Ok(old)
+    }
+
+    /// The account's budget as it stands in Redis; `None` where none was written.
+    ///
+    /// # Errors
+    /// By reaction; see [`Error`].
+    pub async fn account_budget(&self, name: &str) -> Result<Option<Budget>, Error> {
+        let mut read = redis::cmd("HMGET");
+        read.arg(self.keys.account(name))
+            .arg("limit")
+            .arg("window_ms")
+            .arg("credits_floor");
+        let fields: (Option<u32>, Option<u64>, Option<u64>) = self
+            .link
+            .run(async |mut c| read.query_async(&mut c).await)
+            .await?;
+        Ok(match fields {
+            (Some(limit), Some(window), credits_floor) => Some(Budget {
+                limit,
+                window: Duration::from_millis(window),
+                credits_floor,
+            }),
+            _ => None,
+        })
     }
 
     /// Puts the name where people look for it. No job depends on that list, so one broken by hand stops nobody.

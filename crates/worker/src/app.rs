@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Error;
 use crate::admin::{Look, Measures, Vitals};
+use crate::budgets::Budgets;
 use crate::clock::RedisClock;
 use crate::disposition::Rules;
 use crate::halt::Halt;
@@ -85,6 +86,8 @@ pub(crate) struct App {
     pub(crate) live_workers: AtomicU64,
     /// The accounts' keys.
     pub(crate) keyring: Keyring,
+    /// What the accounts may start.
+    pub(crate) budgets: Budgets,
     spawner: Arc<dyn Spawner>,
     timeouts: (Duration, Duration),
     foreign: Mutex<BTreeMap<String, Instant>>,
@@ -153,6 +156,7 @@ impl App {
             live_workers: AtomicU64::new(1),
             spawner: around.spawner,
             keyring,
+            budgets: Budgets::default(),
             timeouts: (poll.timeout, poll.agent_timeout),
             foreign: Mutex::default(),
             no_submits_until: Mutex::default(),
@@ -264,7 +268,13 @@ impl App {
             .unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + time);
     }
 
-    /// Whether nothing new is begun: Redis could take no intent lately, or lost the queue, or the journal takes none.
+    /// Whether Redis may not know what the accounts may start.
+    pub(crate) fn budgets_in_doubt(&self) -> bool {
+        self.budgets.in_doubt(self.queue.link().connects())
+    }
+
+    /// Whether nothing new is begun: Redis could take no intent lately, or lost the queue, or may not know the budgets, or
+    /// the journal takes none.
     pub(crate) fn starts_nothing(&self) -> bool {
         let paused = self
             .no_submits_until
@@ -272,7 +282,7 @@ impl App {
             .unwrap_or_else(PoisonError::into_inner)
             .is_some_and(|until| Instant::now() < until);
         let unwritten = self.journal.as_ref().is_some_and(|journal| !journal.works());
-        paused || unwritten || self.halt.is_halted()
+        paused || unwritten || self.halt.is_halted() || self.budgets_in_doubt()
     }
 
     /// One line for each step's end; steps that only look again are quieter.

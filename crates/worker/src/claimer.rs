@@ -149,6 +149,9 @@ async fn next_permit(app: &App, permits: &Arc<Semaphore>) -> Option<OwnedSemapho
 }
 
 async fn claim(app: &App, want: usize, looks: usize, not_after: u64) -> Result<Claim, Error> {
+    if app.budgets_in_doubt() {
+        app.budgets.doubt();
+    }
     let foreign = app.foreign();
     let request = ClaimRequest {
         worker: &app.worker,
@@ -243,6 +246,8 @@ async fn hand_on(
 ) {
     for (job, permit) in claim.jobs.into_iter().zip(permits) {
         let foreign = !app.knows(&job.account);
+        // Claimed over a connection that was made for it.
+        let doubtful = job.step == Step::Submit && app.budgets_in_doubt();
         let account = job.account.clone();
         let (id, fence) = (job.id.clone(), job.fence);
         let Some(hold) = app.holds.take(job, permit) else {
@@ -254,7 +259,7 @@ async fn hand_on(
             );
             continue;
         };
-        if app.stop.is_cancelled() {
+        if app.stop.is_cancelled() || doubtful {
             settle.hand_back(hold);
         } else if foreign {
             if app.add_foreign(&account, MAX_FOREIGN) {

@@ -12,6 +12,7 @@
 mod admin;
 mod app;
 mod backend;
+mod budgets;
 mod claimer;
 mod clock;
 mod disposition;

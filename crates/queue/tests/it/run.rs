@@ -299,7 +299,8 @@ impl Run<'_> {
 
     pub(crate) async fn check(&mut self) -> Checked {
         let ids = (0..9).map(|id| format!("j{id}")).collect();
-        let now = Snapshot::of(&self.queue, self.raw, &ids, &ACCOUNTS).await;
+        let mut now = Snapshot::of(&self.queue, self.raw, &ids, &ACCOUNTS).await;
+        now.follow(&self.last);
         self.model.compare(&now, self.expires)?;
         now.check()?;
         for (id, job) in &now.jobs {

@@ -16,6 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
 use crate::app::App;
+use crate::budgets;
 use crate::settings::{Directory, Found, Settings, read_directory};
 
 /// Between two readings: names and contents, a few bytes each. A change takes effect within two of these, and a moment.
@@ -139,7 +140,8 @@ async fn take_in(app: &App, name: &AccountName, account: &mut Account, found: &F
             let budget = limits.budget();
             // First: with a key and no budget the account would have the default one.
             if account.budget != Some(budget) {
-                match app.queue.register_account(name.as_str(), budget).await {
+                app.budgets.put(name.as_str(), budget);
+                match budgets::write(app, name.as_str()).await {
                     Ok(old) => {
                         let (limit, window) = (budget.limit, budget.window);
                         let floor = budget.credits_floor;
@@ -199,6 +201,8 @@ async fn take_in(app: &App, name: &AccountName, account: &mut Account, found: &F
 
 /// The account's file is gone, and so is its key. What is under way with it ends as it began.
 fn gone(app: &App, name: &AccountName, account: &mut Account) -> Option<String> {
+    app.budgets.forget(name.as_str());
+    account.budget = None;
     if account.key.take().is_some() {
         app.keyring.take_away(name.as_str());
         account.news = Some(KeyNews::Gone);
