@@ -81,11 +81,11 @@ async fn one_is_begun(stage: &Stage) {
     eventually(PATIENCE, "the two others wait for the next slot", || async {
         let turn = stage.redis.cli(&["ZSCORE", &accounts, "default"]).await;
         let now = stage.redis.cli(&["TIME"]).await;
-        let now: f64 = now.lines().next().unwrap().parse().unwrap();
-        let in_an_hour = turn
-            .trim()
-            .parse()
-            .is_ok_and(|turn: f64| turn > (now + 3_000.0) * 1_000.0);
+        let now: Option<f64> = now.lines().next().and_then(|seconds| seconds.parse().ok());
+        let turn: Option<f64> = turn.trim().parse().ok();
+        let in_an_hour = now
+            .zip(turn)
+            .is_some_and(|(now, turn)| turn > (now + 3_000.0) * 1_000.0);
         in_an_hour && stage.number("ZCARD", pending).await == 2
     })
     .await;
