@@ -4,6 +4,7 @@ mod cancel;
 mod error;
 mod follow;
 mod job;
+mod preview;
 mod producer;
 pub mod request;
 #[cfg(feature = "otel")]
@@ -16,7 +17,9 @@ pub use gammaq_job::{
     Credits, ErrorKind, Export, ExportFormat, JobError, JobId, JobResult, Kind, Record, State,
 };
 pub use gammaq_queue::Mode;
+pub use gammaq_job::estimate::{Estimate, NoEstimate};
 pub use job::NewJob;
+pub use preview::Preview;
 pub use producer::{Producer, ProducerSettings};
 pub use request::{AgentRequest, Body, GenerationRequest, TemplateRequest};
 pub use serde_json::{Value, json};
