@@ -56,11 +56,11 @@ pub fn estimate(request: &Request, kind: Kind) -> Result<Estimate, NoEstimate> {
         CARD.1
     )];
     let (made, why) = pictures(fields);
-    // How many there will be is said nowhere. Gamma puts about one on a card, and none on some.
+    // How many there will be is said nowhere: taken as one a card at the most, and none at the least.
     let most = if made { cards } else { 0 };
     basis.push(if made {
         format!(
-            "0 to {cards} pictures made by Gamma, one a card at the most ({why}), at {} to {} credits each, by the model",
+            "0 to {cards} pictures made by Gamma, taken as one a card at the most ({why}), at {} to {} credits each, by the model",
             PICTURE.0, PICTURE.1
         )
     } else {

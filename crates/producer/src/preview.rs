@@ -54,9 +54,12 @@ mod tests {
         let job = NewJob::new(request).account("eu").export(ExportFormat::Pdf);
         let preview = job.preview().unwrap();
         assert_eq!(preview.account.as_str(), "eu");
+        assert!(preview.body.starts_with(r#"{"exportAs":"pdf",""#), "{}", preview.body);
         assert_eq!(
-            preview.body,
-            r#"{"exportAs":"pdf","inputText":"a","textMode":"generate","format":"presentation","numCards":2}"#
+            serde_json::from_str::<serde_json::Value>(&preview.body).unwrap(),
+            serde_json::json!({
+                "exportAs": "pdf", "inputText": "a", "textMode": "generate", "format": "presentation", "numCards": 2
+            })
         );
         assert_eq!(preview.estimate.map(|it| (it.low, it.high)), Ok((2, 256)));
         let bad = NewJob::new(GenerationRequest::new("")).preview().unwrap_err();
