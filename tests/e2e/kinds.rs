@@ -20,7 +20,10 @@ async fn run(stage: &Stage, args: &[&str]) -> Finished {
         .args(args)
         .env("REDIS_URL", stage.redis.url())
         .env("GAMMA_API_KEY", KEY)
-        .env("GAMMAQ__GAMMA__BASE_URL", format!("http://{}", stage.fake_address()))
+        .env(
+            "GAMMAQ__GAMMA__BASE_URL",
+            format!("http://{}", stage.fake_address()),
+        )
         .env("NO_COLOR", "1")
         .run(PATIENCE)
         .await
@@ -56,7 +59,10 @@ async fn gamma_5_tells_how_far_it_is_and_a_quarter_is_told_once() {
     })
     .await;
     let shown = run(&stage, &["show", "g5"]).await;
-    assert!(shown.stdout.contains("progress") && shown.stdout.contains("cardsTotal"), "{shown:?}");
+    assert!(
+        shown.stdout.contains("progress") && shown.stdout.contains("cardsTotal"),
+        "{shown:?}"
+    );
     stage.until("g5", "completed").await;
 
     let told: Vec<String> = notes(&stage, "g5").await;
@@ -75,11 +81,23 @@ async fn gamma_5_tells_how_far_it_is_and_a_quarter_is_told_once() {
     }
     assert!(stage.field("g5", "generation_id").await.starts_with("gen_"));
     let result = stage.result("g5").await;
-    assert!(result["gammaUrl"].as_str().unwrap().starts_with("https://gamma.app/docs/"), "{result}");
-    assert!(result["gammaId"].is_string() && result["credits"]["deducted"] == 40, "{result}");
+    assert!(
+        result["gammaUrl"]
+            .as_str()
+            .unwrap()
+            .starts_with("https://gamma.app/docs/"),
+        "{result}"
+    );
+    assert!(
+        result["gammaId"].is_string() && result["credits"]["deducted"] == 40,
+        "{result}"
+    );
     assert_eq!(result["summary"], "Made 8 cards.");
     let shown = run(&stage, &["wait", "g5"]).await;
-    assert!(code(&shown) == 0 && shown.stdout.contains("Made 8 cards."), "{shown:?}");
+    assert!(
+        code(&shown) == 0 && shown.stdout.contains("Made 8 cards."),
+        "{shown:?}"
+    );
     stage.assert_silent(&[&worker], &["about wind"]);
 }
 
@@ -91,9 +109,15 @@ async fn a_key_without_access_to_gamma_5_is_named_and_does_all_else() {
     stage.submit("classic", "text").await;
     stage.until("g5", "failed").await;
     let error = stage.result("g5").await["error"].clone();
-    assert_eq!((&error["kind"], &error["status"]), (&Value::from("refused"), &Value::from(404)));
+    assert_eq!(
+        (&error["kind"], &error["status"]),
+        (&Value::from("refused"), &Value::from(404))
+    );
     let said = error["message"].as_str().unwrap();
-    assert!(said.contains("account default has no access to Gamma 5"), "{said}");
+    assert!(
+        said.contains("account default has no access to Gamma 5"),
+        "{said}"
+    );
     stage.until("classic", "completed").await;
     assert_eq!(stage.field("classic", "error").await, "");
 }
@@ -108,7 +132,11 @@ async fn too_many_agents_at_once_make_the_account_wait_as_long_as_gamma_says() {
     let account = stage.key("account:default");
     eventually(PATIENCE, "the account waits", || async {
         let reason = stage.redis.cli(&["HGET", &account, "pause_reason"]).await;
-        if reason == "rate_limited" { Ok(()) } else { Err(reason) }
+        if reason == "rate_limited" {
+            Ok(())
+        } else {
+            Err(reason)
+        }
     })
     .await;
     let until = stage.redis.cli(&["HGET", &account, "paused_until"]).await;
@@ -120,13 +148,19 @@ async fn too_many_agents_at_once_make_the_account_wait_as_long_as_gamma_says() {
     assert_eq!(stage.field("second", "state").await, "queued");
     let ledger = stage.ledger().await;
     assert_eq!((ledger.posts.len(), ledger.generations.len()), (2, 1));
-    assert_eq!(stage.number("ZCARD", "budget:default").await, 1, "the slot came back");
+    assert_eq!(
+        stage.number("ZCARD", "budget:default").await,
+        1,
+        "the slot came back"
+    );
 }
 
 fn ids(text: &str, list: &str) -> Vec<String> {
     let page: Value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
     let data = page[list].as_array().unwrap();
-    data.iter().map(|item| item["id"].as_str().unwrap().to_owned()).collect()
+    data.iter()
+        .map(|item| item["id"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 #[tokio::test]
@@ -152,13 +186,25 @@ async fn themes_and_folders_come_page_by_page() {
     }
     assert_eq!(seen, all);
     let found = run(&stage, &["themes", "cobalt", "--limit", "2"]).await;
-    assert!(found.stdout.contains("cobalt-1") && found.stdout.contains("Cobalt 2"), "{found:?}");
-    assert!(found.stderr.contains("--all") && found.stderr.contains("--after '"), "{found:?}");
+    assert!(
+        found.stdout.contains("cobalt-1") && found.stdout.contains("Cobalt 2"),
+        "{found:?}"
+    );
+    assert!(
+        found.stderr.contains("--all") && found.stderr.contains("--after '"),
+        "{found:?}"
+    );
     let folders = run(&stage, &["folders"]).await;
-    assert!(folders.stdout.contains("folder-lectures") && folders.stderr.is_empty(), "{folders:?}");
+    assert!(
+        folders.stdout.contains("folder-lectures") && folders.stderr.is_empty(),
+        "{folders:?}"
+    );
     let none = run(&stage, &["folders", "nothing like it"]).await;
     assert_eq!((code(&none), none.stdout.as_str()), (0, ""));
-    assert!(none.stderr.contains("takes the API key of account default"), "{none:?}");
+    assert!(
+        none.stderr.contains("takes the API key of account default"),
+        "{none:?}"
+    );
 }
 
 #[tokio::test]
@@ -168,19 +214,30 @@ async fn they_check_a_key_and_say_what_is_wrong() {
         let refused = run(&stage, &[command]).await;
         assert_eq!(code(&refused), 64, "{refused:?}");
         assert!(
-            refused.stderr.contains("Gamma refuses the API key of account default: HTTP 401, Invalid API key")
+            refused
+                .stderr
+                .contains("Gamma refuses the API key of account default: HTTP 401, Invalid API key")
                 && refused.stderr.contains("accounts.<name>.api_key"),
             "{refused:?}"
         );
         assert!(!format!("{refused:?}").contains(KEY));
         let unknown = run(&stage, &[command, "--account", "team-a"]).await;
         assert_eq!(code(&unknown), 64, "{unknown:?}");
-        assert!(unknown.stderr.contains("\"team-a\" has no API key here; allowed: default"), "{unknown:?}");
+        assert!(
+            unknown
+                .stderr
+                .contains("\"team-a\" has no API key here; allowed: default"),
+            "{unknown:?}"
+        );
         let setting = format!("gamma.base_url=http://127.0.0.1:{}", free_port());
         let away = run(&stage, &[command, "--set", &setting]).await;
         assert_eq!(code(&away), 69, "{away:?}");
         assert!(away.stderr.contains("gamma.base_url"), "{away:?}");
-        for wrong in [&["--limit", "0"][..], &["--limit", "51"], &["--all", "--after", "x"]] {
+        for wrong in [
+            &["--limit", "0"][..],
+            &["--limit", "51"],
+            &["--all", "--after", "x"],
+        ] {
             let wrong = run(&stage, &[&[command], wrong].concat()).await;
             assert_eq!(code(&wrong), 64, "{wrong:?}");
         }
@@ -196,17 +253,34 @@ async fn they_check_a_key_and_say_what_is_wrong() {
         let rules = serde_json::json!({ "faults": [fault] }).to_string();
         stage.ask_fake("POST", "/_fake/faults", &rules).await;
         let said = run(&stage, &["themes"]).await;
-        assert!(code(&said) == expected && said.stderr.contains(part), "{fault}: {said:?}");
+        assert!(
+            code(&said) == expected && said.stderr.contains(part),
+            "{fault}: {said:?}"
+        );
     }
     stage.ask_fake("POST", "/_fake/faults", r#"{"faults":[]}"#).await;
     let bad = run(&stage, &["themes", "--after", "nonsense"]).await;
-    assert!(code(&bad) == 64 && bad.stderr.contains("not a valid cursor"), "{bad:?}");
+    assert!(
+        code(&bad) == 64 && bad.stderr.contains("not a valid cursor"),
+        "{bad:?}"
+    );
 }
 
 #[tokio::test]
 async fn a_dry_run_shows_what_is_sent_then_and_the_range_holds() {
     let stage = Stage::start(&["--generation-time", "100ms"]).await;
-    let job = ["enqueue", "text", "--num-cards", "4", "--export", "pdf", "--id", "a", "--title", "a"];
+    let job = [
+        "enqueue",
+        "text",
+        "--num-cards",
+        "4",
+        "--export",
+        "pdf",
+        "--id",
+        "a",
+        "--title",
+        "a",
+    ];
     let dry = run(&stage, &[&job[..], &["--dry-run", "--json"]].concat()).await;
     assert_eq!(code(&dry), 0, "{dry:?}");
     let preview: Value = serde_json::from_str(&dry.stdout).unwrap();
@@ -234,7 +308,10 @@ async fn a_dry_run_shows_what_is_sent_then_and_the_range_holds() {
     assert_eq!(days["sum"]["credits"].as_f64(), Some(cost as f64), "{days}");
     assert_eq!(days["spending"][0]["account"], "default");
     let days = run(&stage, &["accounts", "default", "--days", "2"]).await;
-    assert!(days.stdout.contains("DAY (UTC)") && days.stdout.contains(&cost.to_string()), "{days:?}");
+    assert!(
+        days.stdout.contains("DAY (UTC)") && days.stdout.contains(&cost.to_string()),
+        "{days:?}"
+    );
     let nobody = run(&stage, &["accounts", "nobody", "--days", "2"]).await;
     assert_eq!(code(&nobody), 2, "{nobody:?}");
 }

@@ -43,10 +43,18 @@ async fn the_newest_of_each_state_are_kept_and_the_ids_of_the_others_are_free() 
     for id in ["done-3", "done-4"] {
         assert_eq!(stage.result(id).await["state"], "completed", "{id}");
     }
-    assert_eq!(stage.field("failed", "state").await, "failed", "another state has a number of its own");
+    assert_eq!(
+        stage.field("failed", "state").await,
+        "failed",
+        "another state has a number of its own"
+    );
     let before = stage.ledger().await.generations.len();
     complete(&stage, "done", 1).await;
-    assert_eq!(stage.ledger().await.generations.len(), before + 1, "done-0 is another job now");
+    assert_eq!(
+        stage.ledger().await.generations.len(),
+        before + 1,
+        "done-0 is another job now"
+    );
     drop(worker);
 }
 
@@ -73,9 +81,14 @@ async fn the_text_of_a_request_goes_with_success_alone() {
     stage.submit("failed", "text [[fake:poll=failed]]").await;
     stage.until("failed", "failed").await;
     assert_eq!(stage.field("done-0", "request").await, "");
-    assert!(stage.field("failed", "request").await.contains("text"), "it may be retried");
+    assert!(
+        stage.field("failed", "request").await.contains("text"),
+        "it may be retried"
+    );
     stop(worker).await;
-    let _worker = stage.worker("keeper", &[("RESULTS__KEEP_REQUESTS", "true")]).await;
+    let _worker = stage
+        .worker("keeper", &[("RESULTS__KEEP_REQUESTS", "true")])
+        .await;
     complete(&stage, "kept", 1).await;
     assert!(stage.field("kept-0", "request").await.contains("the text"));
 }
@@ -100,7 +113,10 @@ async fn a_journal_does_not_miss_what_was_swept() {
     complete(&stage, "more", 1).await;
     stop_and_assert(worker, |line| !line.contains(missed)).await;
     // Without the mark of the sweep it would have missed them.
-    stage.redis.cli(&["HDEL", &stage.key("stats"), "swept_until"]).await;
+    stage
+        .redis
+        .cli(&["HDEL", &stage.key("stats"), "swept_until"])
+        .await;
     let worker = stage.worker("third", &settings).await;
     worker.wait_line(missed, PATIENCE).await;
 }

@@ -46,7 +46,10 @@ async fn main() -> ExitCode {
     sleep(Duration::from_secs(5)).await;
     let quiet = quiet.end().await;
     // Every call that takes longer than this is told, with the time that the server took for it.
-    for (key, value) in [("slowlog-log-slower-than", "100"), ("slowlog-max-len", "10000000")] {
+    for (key, value) in [
+        ("slowlog-log-slower-than", "100"),
+        ("slowlog-max-len", "10000000"),
+    ] {
         stage.redis.cli(&["CONFIG", "SET", key, value]).await;
     }
     stage.redis.cli(&["SLOWLOG", "RESET"]).await;
@@ -202,11 +205,26 @@ async fn render(stage: &Stage, args: &Args, seen: &Seen) -> String {
     let row = |name: &str, times: &[Duration]| {
         let at = |part: f64| {
             let at = (times.len() as f64 * part) as usize;
-            times.get(at.min(times.len().saturating_sub(1))).copied().unwrap_or_default().as_secs_f64() * 1000.0
+            times
+                .get(at.min(times.len().saturating_sub(1)))
+                .copied()
+                .unwrap_or_default()
+                .as_secs_f64()
+                * 1000.0
         };
-        format!("| {name} | {} | {:.2} ms | {:.2} ms | {:.2} ms |\n", times.len(), at(0.5), at(0.99), at(1.0))
+        format!(
+            "| {name} | {} | {:.2} ms | {:.2} ms | {:.2} ms |\n",
+            times.len(),
+            at(0.5),
+            at(0.99),
+            at(1.0)
+        )
     };
-    let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
+    let profile = if cfg!(debug_assertions) {
+        "debug"
+    } else {
+        "release"
+    };
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let mut out = format!(
         "{} finished jobs, of which {} of each state were to be kept: one worker took {} away in {:.0} s. Redis {}, {} in use before and \

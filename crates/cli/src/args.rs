@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::operate::{self, retry};
-use crate::commands::{accounts, completions, demo, doctor, enqueue, events, list, listing, man, show, top, wait};
+use crate::commands::{
+    accounts, completions, demo, doctor, enqueue, events, list, listing, man, show, top, wait,
+};
 
 /// A durable job queue and worker for Gamma's Generate API.
 #[derive(Debug, Parser)]

@@ -155,7 +155,11 @@ mod tests {
     use crate::limits::RateLimits;
 
     fn target() -> Target {
-        Target::new(&"https://g.example".parse().unwrap(), &SecretString::from("sk-gamma-1")).unwrap()
+        Target::new(
+            &"https://g.example".parse().unwrap(),
+            &SecretString::from("sk-gamma-1"),
+        )
+        .unwrap()
     }
 
     fn seen(status: u16, body: &str) -> Listed {
@@ -182,24 +186,46 @@ mod tests {
         assert_eq!(next.as_deref(), Some("c/2"));
         let ids: Vec<_> = items.iter().map(|item| item.id.as_str()).collect();
         assert_eq!(ids, ["t1", "f2"]);
-        assert!(!items[0].name.contains('\u{1b}') && items[0].name.starts_with("Wind"), "{:?}", items[0]);
+        assert!(
+            !items[0].name.contains('\u{1b}') && items[0].name.starts_with("Wind"),
+            "{:?}",
+            items[0]
+        );
         assert_eq!(items[0].kind.as_deref(), Some("custom"));
         assert!(!format!("{items:?}").contains("sk-gamma-1"));
         let last = json!({"data": [], "hasMore": false, "nextCursor": "c"}).to_string();
-        assert_eq!(seen(200, &last), Listed::Page { items: vec![], next: None });
+        assert_eq!(
+            seen(200, &last),
+            Listed::Page {
+                items: vec![],
+                next: None
+            }
+        );
     }
 
     #[test]
     fn each_answer_has_its_reaction() {
         let said = r#"{"message":"Invalid API key"}"#;
         assert!(matches!(seen(401, said), Listed::AccountTrouble(trouble) if trouble.status == 401));
-        assert!(matches!(seen(403, r#"{"message":"no credits left"}"#), Listed::AccountTrouble(_)));
+        assert!(matches!(
+            seen(403, r#"{"message":"no credits left"}"#),
+            Listed::AccountTrouble(_)
+        ));
         assert!(matches!(seen(403, "{}"), Listed::Refused { status: 403, .. }));
         assert!(matches!(seen(400, "{}"), Listed::Refused { status: 400, .. }));
         assert!(matches!(seen(429, "{}"), Listed::RateLimited(_)));
-        for (status, body) in [(200, "<html>"), (200, "{}"), (200, r#"{"data":{}}"#), (302, ""), (503, "{}")] {
+        for (status, body) in [
+            (200, "<html>"),
+            (200, "{}"),
+            (200, r#"{"data":{}}"#),
+            (302, ""),
+            (503, "{}"),
+        ] {
             let seen = seen(status, body);
-            assert!(matches!(seen, Listed::Unknown { status: Some(_), .. }), "{status} {body}: {seen:?}");
+            assert!(
+                matches!(seen, Listed::Unknown { status: Some(_), .. }),
+                "{status} {body}: {seen:?}"
+            );
         }
     }
 

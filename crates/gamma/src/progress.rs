@@ -48,7 +48,10 @@ mod tests {
     #[test]
     fn it_is_read_in_any_of_its_shapes() {
         for (progress, expected) in [
-            (json!({"percentage": 40, "cardsCompleted": 1, "cardsTotal": 10}), Some(40)),
+            (
+                json!({"percentage": 40, "cardsCompleted": 1, "cardsTotal": 10}),
+                Some(40),
+            ),
             (json!({"percentage": 99.9}), Some(99)),
             (json!({"percent": "75"}), Some(75)),
             (json!({"cardsCompleted": 3, "cardsTotal": 8}), Some(37)),

@@ -148,7 +148,9 @@ impl Target {
         let mut url = self.url(listing.path());
         let limit = page.limit.map(|limit| limit.to_string());
         let asked = [("query", &page.query), ("limit", &limit), ("after", &page.after)];
-        let set = asked.iter().filter_map(|(name, value)| Some((*name, value.as_ref()?)));
+        let set = asked
+            .iter()
+            .filter_map(|(name, value)| Some((*name, value.as_ref()?)));
         if set.clone().next().is_some() {
             url.query_pairs_mut().extend_pairs(set);
         }

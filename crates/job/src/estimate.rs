@@ -92,7 +92,10 @@ fn cards(fields: &Map<String, Value>, kind: Kind) -> Result<(u64, String), NoEst
         return Ok((pages.len().max(1) as u64, "pages".to_owned()));
     }
     if fields.get("cardSplit").and_then(Value::as_str) == Some("inputTextBreaks") {
-        let text = fields.get("inputText").and_then(Value::as_str).unwrap_or_default();
+        let text = fields
+            .get("inputText")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         let text = text.replace("\r\n", "\n");
         return Ok((
             text.matches(BREAK).count() as u64 + 1,
@@ -137,8 +140,18 @@ mod tests {
     fn the_range_follows_cards_and_pictures() {
         for (text, low, high, part) in [
             (r#"{"inputText":"a"}"#, 10, 1_280, "10 cards (Gamma's number"),
-            (r#"{"inputText":"a","numCards":8}"#, 8, 1_024, "8 cards (numCards)"),
-            (r#"{"inputText":"a","numCards":8.0}"#, 8, 1_024, "8 cards (numCards)"),
+            (
+                r#"{"inputText":"a","numCards":8}"#,
+                8,
+                1_024,
+                "8 cards (numCards)",
+            ),
+            (
+                r#"{"inputText":"a","numCards":8.0}"#,
+                8,
+                1_024,
+                "8 cards (numCards)",
+            ),
             (r#"{"inputText":"a","numCards":null}"#, 10, 1_280, "10 cards"),
             (r#"{"inputText":"a","numCards":1}"#, 1, 128, "1 card ("),
             (

@@ -13,11 +13,11 @@ mod wait;
 
 pub use cancel::Cancelled;
 pub use error::{Error, Interrupted, WaitError};
+pub use gammaq_job::estimate::{Estimate, NoEstimate};
 pub use gammaq_job::{
     Credits, ErrorKind, Export, ExportFormat, JobError, JobId, JobResult, Kind, Record, State,
 };
 pub use gammaq_queue::Mode;
-pub use gammaq_job::estimate::{Estimate, NoEstimate};
 pub use job::NewJob;
 pub use preview::Preview;
 pub use producer::{Producer, ProducerSettings};

@@ -54,7 +54,11 @@ mod tests {
         let job = NewJob::new(request).account("eu").export(ExportFormat::Pdf);
         let preview = job.preview().unwrap();
         assert_eq!(preview.account.as_str(), "eu");
-        assert!(preview.body.starts_with(r#"{"exportAs":"pdf",""#), "{}", preview.body);
+        assert!(
+            preview.body.starts_with(r#"{"exportAs":"pdf",""#),
+            "{}",
+            preview.body
+        );
         assert_eq!(
             serde_json::from_str::<serde_json::Value>(&preview.body).unwrap(),
             serde_json::json!({

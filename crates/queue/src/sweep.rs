@@ -134,11 +134,17 @@ impl Queue {
     pub async fn swept_until(&self) -> Result<u64, Error> {
         let mut command = redis::cmd("HGET");
         command.arg(self.keys.stats()).arg("swept_until");
-        let until: Option<String> = self.link.run(async |mut c| command.query_async(&mut c).await).await?;
+        let until: Option<String> = self
+            .link
+            .run(async |mut c| command.query_async(&mut c).await)
+            .await?;
         Ok(until.and_then(|until| until.parse().ok()).unwrap_or(0))
     }
 
     fn max_jobs(&self) -> String {
-        self.policy.max_jobs.map(|most| most.to_string()).unwrap_or_default()
+        self.policy
+            .max_jobs
+            .map(|most| most.to_string())
+            .unwrap_or_default()
     }
 }

@@ -142,7 +142,10 @@ fn submitted(
                 )
             } else if job.kind == Kind::Agent && *status == NOT_FOUND {
                 // The paths are fixed, so it is not the request that can't be found.
-                format!("the API key of account {} has no access to Gamma 5 (kind agent): {message}", job.account)
+                format!(
+                    "the API key of account {} has no access to Gamma 5 (kind agent): {message}",
+                    job.account
+                )
             } else {
                 message.clone()
             };

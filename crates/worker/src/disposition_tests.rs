@@ -283,7 +283,11 @@ fn a_key_without_access_to_gamma_5_is_named() {
         field(&s, "error").unwrap().to_owned()
     };
     let named = "account default has no access to Gamma 5 (kind agent): Cannot POST";
-    assert!(said(Kind::Agent, 404).contains(named), "{}", said(Kind::Agent, 404));
+    assert!(
+        said(Kind::Agent, 404).contains(named),
+        "{}",
+        said(Kind::Agent, 404)
+    );
     for (kind, status) in [(Kind::Agent, 422), (Kind::Generation, 404), (Kind::Template, 404)] {
         assert!(!said(kind, status).contains("Gamma 5"), "{kind} {status}");
     }

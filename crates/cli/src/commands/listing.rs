@@ -85,7 +85,10 @@ fn show(
         Listing::Folders => ("folders", &["FOLDER", "NAME"]),
     };
     if found.is_empty() {
-        note(&format!("Gamma takes the API key of account {}, and has no such {what}", args.account));
+        note(&format!(
+            "Gamma takes the API key of account {}, and has no such {what}",
+            args.account
+        ));
         return Ok(());
     }
     let row = |item: &Item| {
@@ -96,7 +99,9 @@ fn show(
     };
     context.line(table::table(columns, found.iter().map(row)))?;
     if let Some(next) = next {
-        note(&format!("there are more: --all lists them, --after '{next}' the next page"));
+        note(&format!(
+            "there are more: --all lists them, --after '{next}' the next page"
+        ));
     }
     Ok(())
 }
@@ -125,7 +130,9 @@ fn refusal(listed: Listed, account: &AccountName, request: Option<&str>) -> Refu
                 trouble.status, trouble.message
             ),
             Code::Usage,
-            Some("the key stands in accounts.<name>.api_key, in the file of .api_key_file, or in accounts_dir; is it whole, and not revoked?"),
+            Some(
+                "the key stands in accounts.<name>.api_key, in the file of .api_key_file, or in accounts_dir; is it whole, and not revoked?",
+            ),
         ),
         Listed::AccountTrouble(trouble) => (
             format!(
@@ -137,7 +144,9 @@ fn refusal(listed: Listed, account: &AccountName, request: Option<&str>) -> Refu
         ),
         Listed::RateLimited(limited) => {
             let millis = |wait: std::time::Duration| u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-            let wait = limited.retry_after.map(|wait| format!("; it may be asked again in {}", time::span(millis(wait))));
+            let wait = limited
+                .retry_after
+                .map(|wait| format!("; it may be asked again in {}", time::span(millis(wait))));
             (
                 format!(
                     "Gamma has too many requests of account {account}: HTTP 429, {}{}",
@@ -150,18 +159,30 @@ fn refusal(listed: Listed, account: &AccountName, request: Option<&str>) -> Refu
         }
         Listed::Refused { status, message } => (
             format!("Gamma refuses the request of account {account}: HTTP {status}, {message}"),
-            if status == 400 { Code::Usage } else { Code::Unsuccessful },
+            if status == 400 {
+                Code::Usage
+            } else {
+                Code::Unsuccessful
+            },
             (status != 400).then_some("the key may not list these: its plan or its rights are too small"),
         ),
         Listed::Unknown { status, reason } => {
-            let status = status.map(|status| format!("HTTP {status}, ")).unwrap_or_default();
+            let status = status
+                .map(|status| format!("HTTP {status}, "))
+                .unwrap_or_default();
             (
-                format!("Gamma gave no answer that says whether the API key of account {account} works: {status}{reason}"),
+                format!(
+                    "Gamma gave no answer that says whether the API key of account {account} works: {status}{reason}"
+                ),
                 Code::Unavailable,
                 Some("gamma.base_url says where Gamma is"),
             )
         }
     };
     let request = request.map(|id| format!(" (request {id})")).unwrap_or_default();
-    Refusal { what: what + &request, code, next }
+    Refusal {
+        what: what + &request,
+        code,
+        next,
+    }
 }

@@ -18,7 +18,19 @@ async fn dry(args: &[&str], stdin: &str) -> Finished {
 
 #[tokio::test]
 async fn it_says_what_goes_to_gamma_and_what_it_may_cost() {
-    let text = dry(&["the text", "--num-cards", "8", "--export", "pdf", "--id", "invoice-42"], "").await;
+    let text = dry(
+        &[
+            "the text",
+            "--num-cards",
+            "8",
+            "--export",
+            "pdf",
+            "--id",
+            "invoice-42",
+        ],
+        "",
+    )
+    .await;
     assert_eq!(code(&text), 0, "{text:?}");
     for part in [
         "invoice-42\n",
@@ -32,13 +44,28 @@ async fn it_says_what_goes_to_gamma_and_what_it_may_cost() {
     }
     assert!(text.stderr.contains("nothing was enqueued"), "{text:?}");
 
-    let flags = ["the text", "--image-source", "noImages", "--num-cards", "3", "--json", "--account", "eu"];
+    let flags = [
+        "the text",
+        "--image-source",
+        "noImages",
+        "--num-cards",
+        "3",
+        "--json",
+        "--account",
+        "eu",
+    ];
     let shown = dry(&flags, "").await;
     let shown: Value = serde_json::from_str(&shown.stdout).unwrap();
     assert_eq!(shown["account"], "eu");
-    assert_eq!((&shown["estimate"]["low"], &shown["estimate"]["high"]), (&json!(3), &json!(9)));
+    assert_eq!(
+        (&shown["estimate"]["low"], &shown["estimate"]["high"]),
+        (&json!(3), &json!(9))
+    );
     assert_eq!(shown["body"]["imageOptions"]["source"], "noImages");
-    assert_eq!((&shown["endpoint"], &shown["id"]), (&json!("/v1.0/generations"), &Value::Null));
+    assert_eq!(
+        (&shown["endpoint"], &shown["id"]),
+        (&json!("/v1.0/generations"), &Value::Null)
+    );
 
     let agent = dry(&["the text", "--kind", "agent"], "").await;
     assert!(
@@ -54,7 +81,8 @@ async fn many_have_a_sum() {
     let many = dry(&["--jsonl", "-"], lines).await;
     assert_eq!(code(&many), 0, "{many:?}");
     assert!(
-        many.stdout.contains("3 jobs  3 to 384 credits, and 1 of which nobody can say"),
+        many.stdout
+            .contains("3 jobs  3 to 384 credits, and 1 of which nobody can say"),
         "{many:?}"
     );
     let each = dry(&["--jsonl", "-", "--json"], lines).await;
@@ -71,14 +99,20 @@ async fn what_would_be_refused_is_refused_and_no_text_is_repeated() {
     for (args, part) in [
         (&["secret plan", "--id", "a b"][..], "id: \"a b\""),
         (&["secret plan", "--run-at", "soon"], "--run-at"),
-        (&["--request", r#"{"inputText":"secret plan","numCards":0}"#], "numCards: 0"),
+        (
+            &["--request", r#"{"inputText":"secret plan","numCards":0}"#],
+            "numCards: 0",
+        ),
         (&["secret plan", "--kind", "template"], "--gamma-id"),
         (&["secret plan", "--wait"], "cannot be used with"),
     ] {
         let refused = dry(args, "").await;
         assert_eq!(code(&refused), 64, "{refused:?}");
         assert!(refused.stderr.contains(part), "{part}: {refused:?}");
-        assert!(!format!("{}{}", refused.stdout, refused.stderr).contains("secret plan"), "{refused:?}");
+        assert!(
+            !format!("{}{}", refused.stdout, refused.stderr).contains("secret plan"),
+            "{refused:?}"
+        );
     }
     let bad = dry(&["--jsonl", "-"], "{\"inputText\":\"a\"}\n{}\n").await;
     assert!(code(&bad) == 64 && bad.stderr.contains("line 2"), "{bad:?}");
@@ -93,5 +127,8 @@ async fn it_shows_the_request_that_is_enqueued() {
     assert_eq!(redis.cli(&["DBSIZE"]).await, "0");
     ok(&redis, &job).await;
     let entry = newest_entry(&redis).await;
-    assert!(shown.contains(&format!("\"body\":{}", entry[1])), "{shown} {entry:?}");
+    assert!(
+        shown.contains(&format!("\"body\":{}", entry[1])),
+        "{shown} {entry:?}"
+    );
 }

@@ -8,14 +8,15 @@ use crate::bench::{Bench, millis, settlement};
 
 fn looked(job: &Claimed, verb: Verb, percent: u32) -> Settlement {
     let mut item = settlement(job, verb);
-    item.fields.push(("progress", format!(r#"{{"percentage":{percent}}}"#)));
+    item.fields
+        .push(("progress", format!(r#"{{"percentage":{percent}}}"#)));
     item.fields.push(("progress_quarter", (percent / 25).to_string()));
     item
 }
 
 impl Bench {
     /// What `events` has of progress, oldest first.
-    async fn told(&self) -> Vec<String> {
+    async fn progress_told(&self) -> Vec<String> {
         let script = "local out = {}
              for _, entry in ipairs(redis.call('XRANGE', base .. 'events', '-', '+')) do
                local fields = entry[2]
@@ -36,7 +37,10 @@ impl Bench {
         assert_eq!(self.settle("A", item.clone()).await, Settled::Done);
         // As after an answer that was lost, and by a worker that has the job no more.
         assert_eq!(self.settle("A", item).await, Settled::Stale);
-        assert_eq!(self.settle("B", looked(&job, Verb::Again(millis(0)), 99)).await, Settled::Stale);
+        assert_eq!(
+            self.settle("B", looked(&job, Verb::Again(millis(0)), 99)).await,
+            Settled::Stale
+        );
     }
 }
 
@@ -54,7 +58,7 @@ async fn each_quarter_is_told_once_however_often_it_is_looked_at() {
         );
     }
     let told = |quarter: u32| format!("generating generating progress: {} %", quarter * 25);
-    assert_eq!(bench.told().await, [1, 2, 3, 4].map(told));
+    assert_eq!(bench.progress_told().await, [1, 2, 3, 4].map(told));
     assert_eq!(bench.field("g", "progress_quarter").await, "4");
     assert_eq!(bench.state("g").await, "generating");
 
@@ -62,7 +66,10 @@ async fn each_quarter_is_told_once_however_often_it_is_looked_at() {
     let job = bench.claim_one("A").await;
     assert_eq!(bench.end("A", &job, Verb::Fail).await, Settled::Done);
     let record = bench.queue.record("g").await.unwrap().unwrap();
-    assert_eq!((record.get("progress"), record.get("progress_quarter")), (None, None));
+    assert_eq!(
+        (record.get("progress"), record.get("progress_quarter")),
+        (None, None)
+    );
 }
 
 /// A jump over quarters is one entry, and nonsense is none.
@@ -76,8 +83,14 @@ async fn a_jump_is_one_entry_and_nonsense_is_none() {
     let mut item = settlement(&job, Verb::Again(millis(0)));
     item.fields.push(("progress_quarter", "half".to_owned()));
     assert_eq!(bench.settle("A", item).await, Settled::Done);
-    assert!(bench.told().await.is_empty());
+    assert!(bench.progress_told().await.is_empty());
     bench.look_once(80).await;
-    assert_eq!(bench.told().await, ["generating generating progress: 75 %"]);
-    assert_eq!(bench.queue.record("g").await.unwrap().unwrap().state(), Some(State::Generating));
+    assert_eq!(
+        bench.progress_told().await,
+        ["generating generating progress: 75 %"]
+    );
+    assert_eq!(
+        bench.queue.record("g").await.unwrap().unwrap().state(),
+        Some(State::Generating)
+    );
 }

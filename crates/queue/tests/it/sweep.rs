@@ -186,7 +186,11 @@ async fn a_sweep_touches_no_more_with_very_many_jobs() {
         let bench = Bench::with(few(if by_count { 50 } else { u64::MAX })).await;
         let mut seen = Vec::new();
         for size in [200, 10_000, 100_000] {
-            let at = if by_count { bench.queue.time().await.unwrap() } else { 1 };
+            let at = if by_count {
+                bench.queue.time().await.unwrap()
+            } else {
+                1
+            };
             let body = format!(
                 "job(id, 'state', 'completed') redis.call('SET', base .. 'result:' .. id, '{{}}')
                  redis.call('ZADD', base .. 'completed', {at} + i, id)"
@@ -196,7 +200,10 @@ async fn a_sweep_touches_no_more_with_very_many_jobs() {
             assert_eq!(bench.queue.sweep_jobs(1).await.unwrap(), 1);
             bench.cmd::<()>(&["CONFIG", "RESETSTAT"]).await;
             let page = bench.queue.old_jobs(State::Completed, 0, 100).await.unwrap();
-            assert_eq!(bench.queue.take_jobs(State::Completed, &page).await.unwrap(), PAGE);
+            assert_eq!(
+                bench.queue.take_jobs(State::Completed, &page).await.unwrap(),
+                PAGE
+            );
             let calls = bench.carried_out().await;
             let all: u64 = calls.values().sum();
             assert!(all <= CALLS + PAGE * EACH, "{size}: {all} {calls:?}");

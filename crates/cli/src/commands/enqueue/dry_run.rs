@@ -89,7 +89,10 @@ fn lines(id: Option<&str>, preview: &Preview) -> Vec<String> {
             for part in &estimate.basis {
                 line("", part);
             }
-            line("", "by Gamma's documentation; what it costs stands in credits.deducted afterwards");
+            line(
+                "",
+                "by Gamma's documentation; what it costs stands in credits.deducted afterwards",
+            );
         }
         Err(why) => line("estimate", &format!("none: {why}")),
     }
