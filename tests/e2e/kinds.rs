@@ -248,7 +248,7 @@ async fn they_check_a_key_and_say_what_is_wrong() {
         ("list:402", 1, "its credits are used up"),
         ("list:403", 1, "HTTP 403"),
         ("list:500", 69, "HTTP 500"),
-        ("list:reset", 69, "gave no answer"),
+        ("list:lost_before", 69, "gave no answer"),
     ] {
         let rules = serde_json::json!({ "faults": [fault] }).to_string();
         stage.ask_fake("POST", "/_fake/faults", &rules).await;
