@@ -2,8 +2,8 @@
 //!
 //! In two steps, so that whoever keeps something of a job outside of Redis can remove it in between: what is removed first and
 //! crashes leaves a record that is looked at again, never a file that nobody knows of. [`Queue::old_jobs`] looks and changes
-//! nothing; [`Queue::take_jobs`] judges each job again and takes it. Both touch no more than they are asked for: with any number
-//! of jobs the server is busy for a fraction of a millisecond a call.
+//! nothing; [`Queue::take_jobs`] judges each job again and takes it. Both touch no more than they are asked for, whatever the
+//! number of jobs.
 
 use std::str::FromStr;
 

@@ -12,7 +12,7 @@ use crate::app::App;
 
 /// Between two rounds.
 const EVERY: Duration = Duration::from_secs(30);
-/// Jobs of one call: about half a millisecond of Redis.
+/// Jobs of one call: what bounds the time for which others wait; `make bench-sweep` measures it.
 const BATCH: usize = 100;
 /// The least time between two calls. A long one is followed by as long a pause, so that others have half of Redis.
 const PAUSE: Duration = Duration::from_millis(1);
