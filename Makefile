@@ -62,6 +62,12 @@ bench-reading: setup-redis ## Measure the reading commands with JOBS=1000000 fin
 	cargo build --release --package gammaq --bin gammaq --package gammaq-tests --bin bench-reading
 	$(TARGET)/release/bench-reading --jobs $(JOBS) $(if $(WRITE),--write docs/READING.md)
 
+KEEP ?= 1000
+.PHONY: bench-sweep
+bench-sweep: setup-redis ## Measure what a sweep of JOBS=1000000 finished jobs down to KEEP=1000 costs others; WRITE=1 notes the figures
+	cargo build --release --package gammaq --bin gammaq --package gammaq-tests --bin bench-sweep
+	$(TARGET)/release/bench-sweep --jobs $(JOBS) --keep $(KEEP) $(if $(WRITE),--write docs/RETENTION.md)
+
 .PHONY: screenshots
 screenshots: setup-redis setup-chromium ## Take the pictures of the dashboard in docs/dashboard anew
 	cargo build --package gammaq --bin gammaq

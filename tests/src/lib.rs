@@ -7,6 +7,7 @@ pub mod admin;
 pub mod browser;
 mod caller;
 pub mod dashboard;
+pub mod figures;
 pub mod finished;
 pub mod torture;
 
@@ -233,7 +234,8 @@ impl Stage {
         self.ask_fake_as(key, "POST", "/v1.0/generations", &body).await;
     }
 
-    async fn ask_fake_as(&self, key: &str, method: &str, path: &str, body: &str) -> String {
+    /// The same with this API key.
+    pub async fn ask_fake_as(&self, key: &str, method: &str, path: &str, body: &str) -> String {
         let mut stream = TcpStream::connect(&self.fake_address)
             .await
             .expect("the fake listens");

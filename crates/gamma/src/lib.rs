@@ -9,6 +9,7 @@
 //!   [`Submitted::NotSent`] is only ever said with a proof (see `gate.rs`).
 //! - [`Client::poll`]: one look at a generation, as [`Polled`]; tolerant of both spellings of Gamma's
 //!   answers.
+//! - [`Client::list`]: themes and folders of the workspace, page by page.
 //! - [`Client::check_key`]: the cheapest question that shows whether a key works.
 //! - [`offline`]: the same judgements on an answer that is there already.
 //! - [`Answer`]: what every call gives back: the outcome, the rate limits the answer named, its request id.
@@ -23,8 +24,10 @@ mod exchange;
 mod gate;
 mod key_check;
 mod limits;
+mod listing;
 pub mod offline;
 mod poll;
+mod progress;
 mod redact;
 mod settings;
 mod submit;
@@ -36,7 +39,9 @@ pub use client::Client;
 pub use completed::{Completed, Credits, ExportLink};
 pub use key_check::KeyCheck;
 pub use limits::{Quota, RateLimits};
+pub use listing::{Item, Listed, Listing, PAGE_MAX, PageQuery};
 pub use poll::{Failed, Polled};
+pub use progress::percent;
 pub use reqwest::Url;
 pub use settings::{BuildError, ClientSettings};
 pub use submit::Submitted;

@@ -2,6 +2,7 @@
 //!
 //! - [`entry`]: an inbox entry, as raw bytes, becomes a [`NewJob`] or a failed one that says why;
 //! - [`request`]: the JSON body for Gamma: its stable limits, the formats it asks for, its fingerprint;
+//! - [`estimate`]: what a request may cost, before it is sent;
 //! - [`command`]: what operators ask for, and how it stands in the control stream;
 //! - [`state`]: the states and the one table of legal moves, each with who moves it;
 //! - [`trace`]: whether what a caller says of its trace can be read;
@@ -12,6 +13,7 @@ pub mod backoff;
 pub mod command;
 pub mod entry;
 pub mod error;
+pub mod estimate;
 pub mod generation;
 pub mod json;
 pub mod kind;

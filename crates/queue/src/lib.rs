@@ -41,6 +41,7 @@ pub mod submit;
 pub mod sweep;
 mod value;
 
+use std::num::NonZeroU64;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -56,6 +57,8 @@ pub struct Policy {
     pub events_cap: u64,
     /// How long results and records are kept after the end.
     pub results_ttl: Duration,
+    /// How many ended jobs of each state are kept at the most; any number where it isn't set.
+    pub max_jobs: Option<NonZeroU64>,
 }
 
 impl Default for Policy {
@@ -63,6 +66,7 @@ impl Default for Policy {
         Self {
             events_cap: 10_000,
             results_ttl: Duration::from_secs(7 * 24 * 3600),
+            max_jobs: None,
         }
     }
 }

@@ -19,12 +19,13 @@ scripts! {
     CLAIM_JOBS = "result" "account" "floor" "cancel" "claim_jobs" "claim_ends" "claim_due" "claim_pending";
     BEGIN_SUBMIT = "account" "begin_submit";
     RECORD_GENERATION = "result" "account" "pauses" "spending" "cancel" "record_generation";
-    SETTLE_JOBS = "result" "account" "pauses" "floor" "spending" "cancel" "settle_jobs" "settle_items";
+    SETTLE_JOBS = "result" "account" "pauses" "floor" "spending" "cancel" "progress" "settle_jobs" "settle_items";
     RENEW_LEASES = "account" "renew_leases";
     RECOVER_CLAIMS = "account" "recover_claims";
     RESTORE_SUBMIT = "result" "account" "spending" "restore_submit";
     NOTE_KEY = "account" "pauses" "note_key";
-    SWEEP_JOBS = "sweep_jobs";
+    OLD_JOBS = "retention" "old_jobs";
+    SWEEP_JOBS = "retention" "sweep_jobs";
     MARK_QUEUE = "mark_queue";
     LOOK_ACCOUNT = "account" "look_account";
     LOOK_JOBS = "account" "look_jobs";
@@ -83,6 +84,7 @@ mod tests {
             (include_str!("lua/settle_jobs.lua"), crate::settle::ARGV),
             (include_str!("lua/renew_leases.lua"), crate::lease::ARGV),
             (include_str!("lua/note_key.lua"), crate::key_news::ARGV),
+            (include_str!("lua/old_jobs.lua"), crate::sweep::LOOK_ARGV),
             (include_str!("lua/sweep_jobs.lua"), crate::sweep::ARGV),
             (include_str!("lua/mark_queue.lua"), crate::mark::ARGV),
             (include_str!("lua/recover_claims.lua"), crate::lease::RECOVER_ARGV),

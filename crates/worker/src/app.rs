@@ -348,6 +348,7 @@ pub fn queue(settings: &Settings) -> Result<Queue, Error> {
     let policy = Policy {
         events_cap: settings.results.events_cap.get(),
         results_ttl: settings.results.ttl,
+        max_jobs: settings.results.max_jobs,
     };
     let link = Arc::new(link(&settings.redis, &keys)?);
     Ok(Queue::new(link, keys, policy).durable(settings.redis.durability))

@@ -38,7 +38,7 @@ end
 local function write_result(id, ttl)
   local r = redis.call('HMGET', job_key(id), 'state', 'generation_id', 'gamma_id', 'gamma_url', 'export_url',
     'pdf_url', 'pptx_url', 'png_url', 'exports', 'credits_deducted', 'credits_remaining', 'warnings', 'error',
-    'account', 'meta', 'polls', 'created_at', 'submitted_at', 'finished_at', 'late', 'extra_generation_id')
+    'account', 'meta', 'polls', 'created_at', 'submitted_at', 'finished_at', 'late', 'extra_generation_id', 'summary')
   local urls = { pdf = r[6], pptx = r[7], png = r[8] }
   local out = { '{"id":', json_text(id), ',"state":', json_text(r[1]), ',"generationId":', json_text(r[2]),
     ',"gammaId":', json_text(r[3]), ',"gammaUrl":', json_text(r[4]), ',"exportUrl":', json_text(r[5]),
@@ -51,6 +51,7 @@ local function write_result(id, ttl)
     ',"finishedAt":', json_number(r[19]) }
   if r[20] then out[#out + 1] = ',"late":true' end
   if r[21] then out[#out + 1] = ',"extraGenerationId":' .. json_text(r[21]) end
+  if r[22] then out[#out + 1] = ',"summary":' .. json_text(r[22]) end
   out[#out + 1] = '}'
   local text = table.concat(out)
   if ttl == 'keep' then redis.call('SET', key('result:' .. id), text, 'XX', 'KEEPTTL')
@@ -64,7 +65,7 @@ local function end_job(id, state)
   redis.call('ZADD', key(state), int(now), id)
   count(state)
   -- What only mattered on the way.
-  redis.call('HDEL', job_key(id), 'worker', 'next_at', 'slot', 'submit_failures', 'poll_failures', 'progress')
+  redis.call('HDEL', job_key(id), 'worker', 'next_at', 'slot', 'submit_failures', 'poll_failures', 'progress', 'progress_quarter')
   if state == 'ambiguous' then return write_result(id, nil) end
   redis.call('HDEL', job_key(id), 'cancel_requested', 'cancel_requested_by')
   write_result(id, ttl_ms)

@@ -28,6 +28,7 @@ mod operate;
 mod operators;
 mod pause;
 mod probe;
+mod progress;
 mod property;
 mod records;
 mod recover;

@@ -1,6 +1,7 @@
 //! One run of operations: each is carried out, then the queue is compared with the model.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use gammaq_job::State;
@@ -360,6 +361,8 @@ pub(crate) async fn run(
 ) -> Checked {
     let policy = Policy {
         results_ttl: if expires { millis(60) } else { SOON },
+        // And few are kept, so that sweeping takes some before their time.
+        max_jobs: if expires { NonZeroU64::new(1) } else { None },
         ..Policy::default()
     };
     let queue = queue_at(redis, &format!("case-{case}"), policy);

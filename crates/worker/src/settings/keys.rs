@@ -190,6 +190,9 @@ keys! {
     RESULTS_TTL: Span = "results.ttl", Some("7d"),
         span(secs(1), days(365)),
         "how long results and records stay after the end";
+    RESULTS_MAX_JOBS: Count<NonZeroU64> = "results.max_jobs", None,
+        count_u64(1, 1_000_000_000),
+        "how many ended jobs of each state stay at the most, the newest; `results.ttl` holds beside it";
     RESULTS_KEEP_REQUESTS: Flag = "results.keep_requests", Some("false"),
         Flag,
         "whether the text of a request stays after its job completed";

@@ -243,6 +243,7 @@ impl Loader {
         let r = &mut self.reader;
         Some(ResultSettings {
             ttl: r.value(&keys::RESULTS_TTL)?,
+            max_jobs: r.value(&keys::RESULTS_MAX_JOBS),
             keep_requests: r.value(&keys::RESULTS_KEEP_REQUESTS)?,
             events_cap: r.value(&keys::RESULTS_EVENTS_CAP)?,
         })

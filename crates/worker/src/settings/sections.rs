@@ -186,6 +186,8 @@ pub struct ExportSettings {
 pub struct ResultSettings {
     /// How long results and records stay after the end.
     pub ttl: Duration,
+    /// How many ended jobs of each state stay at the most; any number where it isn't set.
+    pub max_jobs: Option<NonZeroU64>,
     /// Whether the text of a request stays after its job completed.
     pub keep_requests: bool,
     /// About how many entries the stream of events keeps.

@@ -54,6 +54,7 @@ pub(in crate::commands) fn about(story: &Story) -> Vec<String> {
         ("extra_generation_id", "paid twice"),
         ("attempts", "submits"),
         ("resubmits", "resubmits"),
+        ("progress", "progress"),
         ("polls", "looks"),
         ("poll_failures", "failed looks"),
         ("worker", "held by"),
