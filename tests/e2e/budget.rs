@@ -137,6 +137,10 @@ async fn a_budget_that_redis_forgot_is_written_again_before_anything_is_submitte
     .await;
     started_before(&stage).await;
     assert_eq!(stage.redis.cli(&["SAVE"]).await.trim(), "OK");
+    // Twice, so that the second finds nothing to change.
+    let first = stage.worker("first", &ONE_AN_HOUR).await;
+    first.signal(Signal::TERM);
+    first.wait(PATIENCE).await;
     let worker = stage.worker("worker", &ONE_AN_HOUR).await;
     let limit = ["HGET", &stage.key("account:default"), "limit"];
     assert_eq!(stage.redis.cli(&limit).await.trim(), "1");

@@ -27,6 +27,7 @@ scripts! {
     OLD_JOBS = "retention" "old_jobs";
     SWEEP_JOBS = "retention" "sweep_jobs";
     MARK_QUEUE = "mark_queue";
+    REGISTER_ACCOUNTS = "account" "register_accounts";
     LOOK_ACCOUNT = "account" "look_account";
     LOOK_JOBS = "account" "look_jobs";
     LOOK_QUEUE = "look_queue";
@@ -87,6 +88,10 @@ mod tests {
             (include_str!("lua/old_jobs.lua"), crate::sweep::LOOK_ARGV),
             (include_str!("lua/sweep_jobs.lua"), crate::sweep::ARGV),
             (include_str!("lua/mark_queue.lua"), crate::mark::ARGV),
+            (
+                include_str!("lua/register_accounts.lua"),
+                crate::registry::ACCOUNTS_ARGV,
+            ),
             (include_str!("lua/recover_claims.lua"), crate::lease::RECOVER_ARGV),
             (
                 include_str!("lua/look_account.lua"),

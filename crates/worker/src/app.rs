@@ -212,6 +212,7 @@ impl App {
         let mut names: Vec<String> = foreign.keys().cloned().collect();
         drop(foreign);
         names.extend(self.keyring.missing());
+        names.extend(self.budgets.broken());
         names
     }
 

@@ -3,15 +3,16 @@
 //! A slot is given out by the budget that stands in Redis, and by a default one where none stands there. So nothing is
 //! begun before every budget of this worker was written: a server that is full at the worker's start takes none of
 //! them. Nor is anything begun over a new connection before they were compared again, since a server that came back
-//! may have forgotten what it was told last.
+//! may have forgotten what it was told last. Redis keeps with a budget when it was registered, so of several workers
+//! the one that registered last counts, whichever of them finds out first.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use gammaq_queue::Error;
 use gammaq_queue::key_news::KeyNews;
-use gammaq_queue::registry::Budget;
-use tokio::sync::Notify;
+use gammaq_queue::registry::{Budget, Registered, Registration};
+use tokio::sync::{Mutex as AsyncMutex, Notify};
 
 use crate::app::App;
 
@@ -19,6 +20,8 @@ use crate::app::App;
 #[derive(Debug, Default)]
 pub(crate) struct Budgets {
     inner: Mutex<Inner>,
+    /// Who writes: two at once could leave the older budget in Redis and know of the newer one.
+    writing: AsyncMutex<()>,
     doubted: Notify,
 }
 
@@ -26,6 +29,8 @@ pub(crate) struct Budgets {
 struct Inner {
     known: BTreeMap<String, Known>,
     unwritten: BTreeSet<String>,
+    /// Those whose key in Redis is of another type: they are left alone until somebody mends it.
+    broken: BTreeSet<String>,
     /// How often there had been a connection when all of them were last seen to stand in Redis.
     seen_at: Option<u64>,
 }
@@ -33,8 +38,8 @@ struct Inner {
 #[derive(Debug, Clone, Copy)]
 struct Known {
     budget: Budget,
-    /// What stood in Redis before.
-    replaced: Option<Budget>,
+    /// As which registration it was written last.
+    at: Option<u64>,
 }
 
 impl Budgets {
@@ -42,12 +47,16 @@ impl Budgets {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// An account's budget, which is still to be written.
-    pub(crate) fn put(&self, name: &str, budget: Budget) {
+    /// An account's budget, which is still to be written, unless it is the one that was put last. Answers whether it is new.
+    pub(crate) fn put(&self, name: &str, budget: Budget) -> bool {
         let mut inner = self.inner();
-        let replaced = None;
-        inner.known.insert(name.to_owned(), Known { budget, replaced });
+        if inner.known.get(name).is_some_and(|known| known.budget == budget) {
+            return false;
+        }
+        inner.known.insert(name.to_owned(), Known { budget, at: None });
+        inner.broken.remove(name);
         inner.unwritten.insert(name.to_owned());
+        true
     }
 
     /// The account is no longer this worker's.
@@ -55,6 +64,20 @@ impl Budgets {
         let mut inner = self.inner();
         inner.known.remove(name);
         inner.unwritten.remove(name);
+        inner.broken.remove(name);
+    }
+
+    /// Whether the account's budget was written.
+    pub(crate) fn is_written(&self, name: &str) -> bool {
+        self.inner()
+            .known
+            .get(name)
+            .is_some_and(|known| known.at.is_some())
+    }
+
+    /// Accounts that no budget can be written for.
+    pub(crate) fn broken(&self) -> Vec<String> {
+        self.inner().broken.iter().cloned().collect()
     }
 
     /// Whether a slot may be given out by another budget than this worker's settings say. `connects`: how often there was a
@@ -73,83 +96,89 @@ impl Budgets {
     pub(crate) async fn doubted(&self) {
         self.doubted.notified().await;
     }
-}
 
-/// Writes an account's budget; nothing where it has none here. What stood there before, if it was another one.
-///
-/// # Errors
-/// Where Redis did not take it: then it stays to be written.
-pub(crate) async fn write(app: &App, name: &str) -> Result<Option<Budget>, Error> {
-    let Some(Known { budget, .. }) = app.budgets.inner().known.get(name).copied() else {
-        return Ok(None);
-    };
-    let replaced = app.queue.register_account(name, budget).await?;
-    if app.knows(name) {
-        app.queue.note_key(&app.worker, name, KeyNews::Held).await?;
+    /// What is to be written, and whether that is all of them.
+    fn to_write(&self, connects: u64) -> (Vec<(String, Known)>, bool) {
+        let inner = self.inner();
+        let all = inner.seen_at != Some(connects);
+        let wanted = |name: &String| all || inner.unwritten.contains(name) || inner.broken.contains(name);
+        let known = inner.known.iter().filter(|(name, _)| wanted(name));
+        (known.map(|(name, known)| (name.clone(), *known)).collect(), all)
     }
-    let mut inner = app.budgets.inner();
-    if let Some(known) = inner.known.get_mut(name)
-        && known.budget == budget
-    {
-        known.replaced = replaced.or(known.replaced);
+
+    fn note(&self, name: &str, tried: Known, became: Registered) {
+        let mut inner = self.inner();
+        // Another one that was put meanwhile is still to be written.
+        if inner
+            .known
+            .get(name)
+            .is_none_or(|known| known.budget != tried.budget)
+        {
+            return;
+        }
         inner.unwritten.remove(name);
+        if became == Registered::Broken {
+            if inner.broken.insert(name.to_owned()) {
+                tracing::error!(
+                    account = name,
+                    "its key in Redis is of another type: the account waits until somebody mends it"
+                );
+            }
+            return;
+        }
+        inner.broken.remove(name);
+        let (Registered::Written { at, before }, Some(known)) = (became, inner.known.get_mut(name)) else {
+            return;
+        };
+        known.at = Some(at);
+        let budget = tried.budget;
+        if tried.at.is_some() {
+            tracing::warn!(
+                account = name,
+                "Redis forgot the account's budget: it is written again"
+            );
+        } else if let Some(old) = before.filter(|old| *old != budget) {
+            tracing::warn!(
+                account = name, limit = budget.limit, window = ?budget.window, floor = ?budget.credits_floor,
+                old_limit = old.limit, old_window = ?old.window, old_floor = ?old.credits_floor, "this worker's budget of the account replaces another one in Redis"
+            );
+        }
     }
-    Ok(replaced)
 }
 
-/// Writes what is still to be written, and over a new connection looks for what Redis forgot. A budget that another
-/// worker wrote since then stays: the last one that was started counts.
+/// Writes what is still to be written, and over a new connection looks for what Redis forgot.
 ///
 /// # Errors
-/// Of the first that Redis did not take; the others were tried all the same.
+/// Where Redis did not take them: then they stay to be written.
 pub(crate) async fn write_all(app: &App) -> Result<(), Error> {
+    let _writing = app.budgets.writing.lock().await;
+    // Before anything is asked: a connection that is made meanwhile leads to another server, perhaps.
     let connects = app.queue.link().connects();
-    let (is_new, names) = {
-        let inner = app.budgets.inner();
-        let is_new = inner.seen_at != Some(connects);
-        let names = if is_new {
-            inner.known.keys().cloned().collect()
-        } else {
-            inner.unwritten.iter().cloned().collect::<Vec<_>>()
-        };
-        (is_new, names)
-    };
-    let mut first = Ok(());
-    for name in &names {
-        if let Err(error) = tend(app, name).await {
-            first = first.and(Err(error));
-        }
-    }
-    if is_new && first.is_ok() {
-        app.budgets.inner().seen_at = Some(connects);
-    }
-    first
-}
-
-async fn tend(app: &App, name: &str) -> Result<(), Error> {
-    let (known, is_written) = {
-        let inner = app.budgets.inner();
-        (inner.known.get(name).copied(), !inner.unwritten.contains(name))
-    };
-    let Some(known) = known else { return Ok(()) };
-    if is_written {
-        let stands = app.queue.account_budget(name).await?;
-        if stands.is_some() && (stands == Some(known.budget) || stands != known.replaced) {
-            return Ok(());
-        }
-        tracing::warn!(
-            account = name,
-            "Redis forgot the account's budget: it is written again"
-        );
-    }
-    let budget = known.budget;
-    if let Some(old) = write(app, name).await?
-        && !is_written
+    let (names, all) = app.budgets.to_write(connects);
+    for (name, _) in names
+        .iter()
+        .filter(|(name, known)| known.at.is_none() && app.knows(name))
     {
-        tracing::warn!(
-            account = name, limit = budget.limit, window = ?budget.window, floor = ?budget.credits_floor,
-            old_limit = old.limit, old_window = ?old.window, old_floor = ?old.credits_floor, "this worker's budget of the account replaces another one in Redis"
-        );
+        match app.queue.note_key(&app.worker, name, KeyNews::Held).await {
+            // Of a key of another type, as is found out in a moment.
+            Ok(_) | Err(Error::Refused(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    let registrations: Vec<_> = names
+        .iter()
+        .map(|(name, known)| Registration {
+            name,
+            budget: known.budget,
+            registered_at: known.at,
+        })
+        .collect();
+    let registered = app.queue.register_accounts(&registrations).await?;
+    for ((name, tried), became) in names.iter().zip(registered) {
+        app.budgets.note(name, *tried, became);
+    }
+    if all {
+        app.budgets.inner().seen_at = Some(connects);
     }
     Ok(())
 }

@@ -32,6 +32,7 @@ mod progress;
 mod property;
 mod records;
 mod recover;
+mod registering;
 mod reset;
 mod restore;
 mod run;

@@ -139,16 +139,17 @@ async fn take_in(app: &App, name: &AccountName, account: &mut Account, found: &F
         Ok(limits) => {
             let budget = limits.budget();
             // First: with a key and no budget the account would have the default one.
-            if account.budget != Some(budget) {
-                app.budgets.put(name.as_str(), budget);
-                match budgets::write(app, name.as_str()).await {
-                    Ok(old) => {
+            if app.budgets.put(name.as_str(), budget) || account.budget != Some(budget) {
+                let written = budgets::write_all(app).await;
+                match written {
+                    Ok(()) if app.budgets.is_written(name.as_str()) => {
                         let (limit, window) = (budget.limit, budget.window);
                         let floor = budget.credits_floor;
-                        tracing::info!(account = %name, limit, ?window, ?floor, ?old, "what the account may start");
+                        tracing::info!(account = %name, limit, ?window, ?floor, "what the account may start");
                         account.budget = Some(budget);
                         app.schedule.at_most(Instant::now());
                     }
+                    Ok(()) => {}
                     Err(error) => tracing::debug!(%error, account = %name, "its budget waits for Redis"),
                 }
             }
