@@ -8,6 +8,7 @@ pub mod browser;
 mod caller;
 pub mod dashboard;
 pub mod finished;
+pub mod receiver;
 pub mod torture;
 
 use std::sync::Arc;

@@ -85,6 +85,8 @@ pub(crate) struct App {
     pub(crate) live_workers: AtomicU64,
     /// The accounts' keys.
     pub(crate) keyring: Keyring,
+    /// Whether this worker calls callers back.
+    pub(crate) calls_back: bool,
     spawner: Arc<dyn Spawner>,
     timeouts: (Duration, Duration),
     foreign: Mutex<BTreeMap<String, Instant>>,
@@ -153,6 +155,7 @@ impl App {
             live_workers: AtomicU64::new(1),
             spawner: around.spawner,
             keyring,
+            calls_back: settings.callbacks.keys.is_some(),
             timeouts: (poll.timeout, poll.agent_timeout),
             foreign: Mutex::default(),
             no_submits_until: Mutex::default(),

@@ -69,10 +69,12 @@ local function end_job(id, state)
   redis.call('HDEL', job_key(id), 'cancel_requested', 'cancel_requested_by')
   write_result(id, ttl_ms)
   redis.call('PEXPIRE', job_key(id), ttl_ms)
+  call_back(id, state)
 end
 
 -- An earlier job of this id expired: what it left must not be taken for the new one's.
 local function forget_end(id)
   for _, state in ipairs({ 'completed', 'failed', 'timed_out', 'cancelled' }) do redis.call('ZREM', key(state), id) end
   redis.call('UNLINK', key('result:' .. id))
+  forget_callback(id)
 end

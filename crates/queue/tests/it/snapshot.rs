@@ -43,6 +43,8 @@ pub(crate) struct Snapshot {
     pub(crate) pending: BTreeMap<String, Scores>,
     pub(crate) budget: BTreeMap<String, Scores>,
     pub(crate) account: BTreeMap<String, BTreeMap<String, String>>,
+    pub(crate) callbacks: Scores,
+    pub(crate) callback_failed: Scores,
 }
 
 impl Snapshot {
@@ -67,6 +69,8 @@ impl Snapshot {
         };
         zset(keys.due());
         zset(keys.accounts());
+        zset(keys.callbacks());
+        zset(keys.callback_failed());
         State::INDEXED.iter().for_each(|state| zset(keys.index(*state)));
         for name in names {
             zset(keys.pending(name));
@@ -91,6 +95,8 @@ impl Snapshot {
         }
         snapshot.due = scores(&mut answers);
         snapshot.accounts = scores(&mut answers);
+        snapshot.callbacks = scores(&mut answers);
+        snapshot.callback_failed = scores(&mut answers);
         for state in State::INDEXED {
             snapshot.ended.insert(state, scores(&mut answers));
         }

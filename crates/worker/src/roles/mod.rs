@@ -1,6 +1,7 @@
 //! What a worker does beside the jobs in its hands, one file a role.
 
 pub(crate) mod accounts;
+pub(crate) mod callbacks;
 pub(crate) mod control;
 pub(crate) mod heartbeat;
 pub(crate) mod intake;
