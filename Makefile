@@ -22,7 +22,7 @@ demo: setup-redis ## Show a queue at work, against a fake Gamma and a private Re
 
 # A panic says where it was; backtraces would only push it out of sight.
 .PHONY: test
-test: setup-redis setup-chromium setup-nextest ## Run all tests, the end-to-end ones on the real binary included
+test: setup-redis setup-chromium setup-nextest setup-receiver ## Run all tests, the end-to-end ones on the real binary included
 	cargo build --package gammaq --bin gammaq
 	cargo test --doc --workspace
 	$(MAKE) test-traces
@@ -104,7 +104,7 @@ clean: setup-cargo ## Remove what was built
 	cargo clean
 
 .PHONY: setup
-setup: setup-redis setup-chromium setup-nextest setup-deny ## Install what is missing of the tools
+setup: setup-redis setup-chromium setup-nextest setup-receiver setup-deny ## Install what is missing of the tools
 
 # Servers for the tests and the demo only: each starts its own on a free port, none as a service of the machine.
 .PHONY: setup-redis
@@ -115,6 +115,12 @@ setup-redis: setup-cargo
 .PHONY: setup-chromium
 setup-chromium:
 	@command -v chromium >/dev/null || .ci/install-packages chromium
+
+# Callbacks are received by a Python that verifies them with the published library, in a directory of its own.
+STANDARDWEBHOOKS_VERSION := 1.1.0
+.PHONY: setup-receiver
+setup-receiver: ## Make the receiver of callbacks that tests call, in target/receiver alone
+	@$(TARGET)/receiver/bin/python -c 'import standardwebhooks' 2>/dev/null || .ci/receiver $(TARGET)/receiver $(STANDARDWEBHOOKS_VERSION)
 
 .PHONY: setup-nextest
 setup-nextest: setup-cargo

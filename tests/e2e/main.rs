@@ -4,6 +4,7 @@ mod access;
 mod accounts;
 mod bounds;
 mod budget;
+mod callbacks;
 mod crash_points;
 mod crashes;
 mod dashboard;

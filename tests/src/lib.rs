@@ -9,6 +9,7 @@ mod caller;
 pub mod dashboard;
 pub mod figures;
 pub mod finished;
+pub mod receiver;
 pub mod torture;
 
 use std::sync::Arc;

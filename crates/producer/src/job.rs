@@ -91,7 +91,7 @@ impl NewJob {
         self
     }
 
-    /// An https address to call at the end. It is kept; this version of the worker does not call it yet.
+    /// An https address to call at the end, signed as Standard Webhooks has it: `docs/CALLBACKS.md`.
     pub fn callback(mut self, url: impl Into<String>) -> Self {
         self.callback = Some(url.into());
         self

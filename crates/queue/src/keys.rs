@@ -75,6 +75,16 @@ impl Keys {
         self.at(state.as_str())
     }
 
+    /// Sorted set: jobs whose caller is to be told of their end → the next attempt, or the end of its lease.
+    pub fn callbacks(&self) -> String {
+        self.at("callbacks")
+    }
+
+    /// Sorted set: jobs whose callback was given up, by the time of that.
+    pub fn callback_failed(&self) -> String {
+        self.at("callback_failed")
+    }
+
     /// Stream: one entry a change, capped.
     pub fn events(&self) -> String {
         self.at("events")
@@ -136,6 +146,8 @@ mod tests {
             keys.due(),
             keys.index(State::TimedOut),
             keys.index(State::Ambiguous),
+            keys.callbacks(),
+            keys.callback_failed(),
             keys.events(),
             keys.control(),
             keys.paused(),
@@ -145,7 +157,7 @@ mod tests {
             keys.spent("2026-01-31"),
             keys.schema(),
         ];
-        let expected = "inbox job:a result:a pending:x accounts account_names account:x budget:x due timed_out ambiguous events \
+        let expected = "inbox job:a result:a pending:x accounts account_names account:x budget:x due timed_out ambiguous callbacks callback_failed events \
                         control paused workers worker:w stats spent:2026-01-31 schema";
         let expected: Vec<String> = expected
             .split_whitespace()

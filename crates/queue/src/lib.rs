@@ -2,7 +2,7 @@
 //!
 //! - [`keys`]: every key, with its type; nothing else makes one;
 //! - `lua/`: one file a script, and beside it here one typed wrapper: [`accept`], [`claim`], [`submit`],
-//!   [`settle`], [`lease`], [`sweep`], [`restore`];
+//!   [`settle`], [`lease`], [`sweep`], [`restore`], [`callbacks`];
 //! - [`operate`]: what operators do, by one script a command; [`control`]: the stream of such commands;
 //! - [`inbox`]: the stream that callers append to; [`events`]: the stream of what happened;
 //! - [`registry`]: the schema's version, accounts and workers; [`read`]: what callers and operators look at;
@@ -14,6 +14,7 @@
 //! - [`link`]: a connection that is replaced when it stops working.
 
 pub mod accept;
+pub mod callbacks;
 pub mod claim;
 pub mod control;
 pub mod doctor;

@@ -15,31 +15,33 @@ macro_rules! scripts {
 }
 
 scripts! {
-    ACCEPT_JOBS = "result" "accept_jobs" "accept_items";
-    CLAIM_JOBS = "result" "account" "floor" "cancel" "claim_jobs" "claim_ends" "claim_due" "claim_pending";
+    ACCEPT_JOBS = "callback" "result" "accept_jobs" "accept_items";
+    CLAIM_JOBS = "callback" "result" "account" "floor" "cancel" "claim_jobs" "claim_ends" "claim_due" "claim_pending";
     BEGIN_SUBMIT = "account" "begin_submit";
-    RECORD_GENERATION = "result" "account" "pauses" "spending" "cancel" "record_generation";
-    SETTLE_JOBS = "result" "account" "pauses" "floor" "spending" "cancel" "progress" "settle_jobs" "settle_items";
+    RECORD_GENERATION = "callback" "result" "account" "pauses" "spending" "cancel" "record_generation";
+    SETTLE_JOBS = "callback" "result" "account" "pauses" "floor" "spending" "cancel" "progress" "settle_jobs" "settle_items";
     RENEW_LEASES = "account" "renew_leases";
     RECOVER_CLAIMS = "account" "recover_claims";
-    RESTORE_SUBMIT = "result" "account" "spending" "restore_submit";
+    RESTORE_SUBMIT = "callback" "result" "account" "spending" "restore_submit";
     NOTE_KEY = "account" "pauses" "note_key";
-    OLD_JOBS = "retention" "old_jobs";
-    SWEEP_JOBS = "retention" "sweep_jobs";
+    OLD_JOBS = "callback" "retention" "old_jobs";
+    SWEEP_JOBS = "callback" "retention" "sweep_jobs";
     MARK_QUEUE = "mark_queue";
     REGISTER_ACCOUNTS = "account" "register_accounts";
     LOOK_ACCOUNT = "account" "look_account";
     LOOK_JOBS = "account" "look_jobs";
     LOOK_QUEUE = "look_queue";
-    MEND_JOB = "result" "account" "mend_job";
-    CANCEL_JOB = "result" "account" "cancel" "operation" "operation_moves" "cancel_job";
-    RETRY_JOB = "result" "account" "operation" "operation_moves" "retry_job";
-    RESOLVE_JOB = "result" "account" "spending" "operation" "operation_moves" "resolve_job";
-    REPOLL_JOB = "account" "operation" "operation_moves" "repoll_job";
+    MEND_JOB = "callback" "result" "account" "mend_job";
+    CANCEL_JOB = "callback" "result" "account" "cancel" "operation" "operation_moves" "cancel_job";
+    RETRY_JOB = "callback" "result" "account" "operation" "operation_moves" "retry_job";
+    RESOLVE_JOB = "callback" "result" "account" "spending" "operation" "operation_moves" "resolve_job";
+    REPOLL_JOB = "account" "callback" "operation" "operation_moves" "repoll_job";
     PAUSE_ACCOUNT = "account" "operation" "pause_account";
     RESUME_ACCOUNT = "account" "floor" "operation" "resume_account";
     PAUSE_QUEUE = "operation" "pause_queue";
     REFUSE_COMMAND = "operation" "refuse_command";
+    CLAIM_CALLBACKS = "callback" "claim_callbacks";
+    SETTLE_CALLBACK = "settle_callback";
 }
 
 /// The most items of one call.
@@ -117,6 +119,14 @@ mod tests {
             (
                 include_str!("lua/refuse_command.lua"),
                 crate::operate::REFUSE_ARGV,
+            ),
+            (
+                include_str!("lua/claim_callbacks.lua"),
+                crate::callbacks::CLAIM_ARGV,
+            ),
+            (
+                include_str!("lua/settle_callback.lua"),
+                crate::callbacks::SETTLE_ARGV,
             ),
         ];
         for (source, sent) in cases {

@@ -88,6 +88,8 @@ pub(crate) struct App {
     pub(crate) keyring: Keyring,
     /// What the accounts may start.
     pub(crate) budgets: Budgets,
+    /// Whether this worker calls callers back.
+    pub(crate) calls_back: bool,
     spawner: Arc<dyn Spawner>,
     timeouts: (Duration, Duration),
     foreign: Mutex<BTreeMap<String, Instant>>,
@@ -157,6 +159,7 @@ impl App {
             spawner: around.spawner,
             keyring,
             budgets: Budgets::default(),
+            calls_back: settings.callbacks.keys.is_some(),
             timeouts: (poll.timeout, poll.agent_timeout),
             foreign: Mutex::default(),
             no_submits_until: Mutex::default(),

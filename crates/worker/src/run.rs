@@ -23,7 +23,9 @@ use crate::backend::QueueBackend;
 use crate::budgets;
 use crate::hold::Hold;
 use crate::outcome::Outcome;
-use crate::roles::{self, accounts, control, heartbeat, intake, reminder, renewer, service_manager, sweeper};
+use crate::roles::{
+    self, accounts, callbacks, control, heartbeat, intake, reminder, renewer, service_manager, sweeper,
+};
 use crate::settings::Settings;
 use crate::settler::{self, SettleLayer};
 use crate::surroundings::{ServiceManager, Surroundings};
@@ -54,6 +56,7 @@ pub async fn run_in(around: Surroundings, settings: &Settings, stop: Cancellatio
     }
     let manager = around.service_manager;
     let app = Arc::new(App::new(settings, around, stop.clone())?);
+    let calling = callbacks::Calling::new(&settings.callbacks)?;
     // Before anything is asked of Redis: whoever watches the start sees that it waits.
     let _admin = admin::start(&app, &settings.admin).await;
     if !start(&app, settings, manager).await? {
@@ -86,6 +89,10 @@ pub async fn run_in(around: Surroundings, settings: &Settings, stop: Cancellatio
         parts.spawn("control", control::run(Arc::clone(&app))),
         parts.spawn("budgets", roles::budgets::run(Arc::clone(&app))),
     ];
+    let calling = match calling {
+        Some(calling) => parts.spawn("callbacks", callbacks::run(Arc::clone(&app), calling)),
+        None => app.spawn(std::future::ready(())),
+    };
     if let Some(watched) = accounts::Watched::new(settings) {
         roles.push(parts.spawn("accounts", accounts::run(Arc::clone(&app), watched)));
     }
@@ -114,6 +121,8 @@ pub async fn run_in(around: Surroundings, settings: &Settings, stop: Cancellatio
         let _ = intake.await;
         // Every sender of settlements is gone by now, or goes with the last step.
         let _ = settling.await;
+        // What was begun is noted, where there is time: else the caller is told once more.
+        let _ = calling.await;
         if let Err(error) = app.queue.sign_off(&app.worker).await {
             tracing::debug!(%error, "could not sign off");
         }

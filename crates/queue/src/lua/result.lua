@@ -52,8 +52,7 @@ local function write_result(id, ttl)
   if r[20] then out[#out + 1] = ',"late":true' end
   if r[21] then out[#out + 1] = ',"extraGenerationId":' .. json_text(r[21]) end
   if r[22] then out[#out + 1] = ',"summary":' .. json_text(r[22]) end
-  out[#out + 1] = '}'
-  local text = table.concat(out)
+  local text = table.concat(out) .. '}'
   if ttl == 'keep' then redis.call('SET', key('result:' .. id), text, 'XX', 'KEEPTTL')
   elseif ttl then redis.call('SET', key('result:' .. id), text, 'PX', ttl)
   else redis.call('SET', key('result:' .. id), text) end
@@ -70,10 +69,12 @@ local function end_job(id, state)
   redis.call('HDEL', job_key(id), 'cancel_requested', 'cancel_requested_by')
   write_result(id, ttl_ms)
   redis.call('PEXPIRE', job_key(id), ttl_ms)
+  call_back(id, state)
 end
 
 -- An earlier job of this id expired: what it left must not be taken for the new one's.
 local function forget_end(id)
   for _, state in ipairs({ 'completed', 'failed', 'timed_out', 'cancelled' }) do redis.call('ZREM', key(state), id) end
   redis.call('UNLINK', key('result:' .. id))
+  forget_callback(id)
 end

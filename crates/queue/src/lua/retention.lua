@@ -10,7 +10,7 @@ end
 --   over   its record is there, and was kept long enough
 --   gone   its record expired, or was removed
 --   other  a newer job has its id, and is in another state: only the entry goes
---   held   it stays, however old: it has a step to come, or a newer version wrote it
+--   held   it stays, however old: it has a step to come, its caller is to be told of it, or a newer version wrote it
 --   kept   it is to be kept for a while longer
 local function fate(state, id, score, rank, spare)
   local r = redis.pcall('HMGET', job_key(id), 'state', 'v')
@@ -18,5 +18,6 @@ local function fate(state, id, score, rank, spare)
   if not r[1] then return 'gone' end
   if r[1] ~= state then return 'other' end
   if tonumber(score) > now - ttl_ms and rank >= spare then return 'kept' end
-  return redis.call('ZSCORE', key('due'), id) and 'held' or 'over'
+  -- Looked at, or its caller is still to be told.
+  return (redis.call('ZSCORE', key('due'), id) or is_to_be_told(id)) and 'held' or 'over'
 end

@@ -53,7 +53,7 @@ local function settle(item)
     redis.call('HSET', job_key(id), 'worker', '')
     redis.call('ZREM', key('due'), id)
     write_result(id, ttl_ms)
-    redis.call('PEXPIRE', job_key(id), ttl_ms)
+    redis.call('PEXPIRE', job_key(id), ttl_ms) keep_for_callback(id, CALLBACK_KEPT_MS)
   else
     over(id, r, to)
     event(id, to, r.state, worker, item.note)

@@ -8,6 +8,8 @@
 mod accept;
 mod bench;
 mod budget;
+mod callback_operations;
+mod callbacks;
 mod claim;
 mod doctor;
 mod dump;
@@ -16,6 +18,7 @@ mod floor;
 mod foreign;
 mod full;
 mod gauges;
+mod history;
 mod inbox;
 mod key_news;
 mod late;

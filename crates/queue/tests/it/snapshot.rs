@@ -46,6 +46,8 @@ pub(crate) struct Snapshot {
     /// Slots of queued jobs whose lease has once ended. From then on a slot is charged no more, and a lease that is renewed
     /// all the same gives it back to nobody: `begin_submit` says `late` without it, as the model holds it to.
     lapsed: BTreeSet<String>,
+    pub(crate) callbacks: Scores,
+    pub(crate) callback_failed: Scores,
 }
 
 impl Snapshot {
@@ -70,6 +72,8 @@ impl Snapshot {
         };
         zset(keys.due());
         zset(keys.accounts());
+        zset(keys.callbacks());
+        zset(keys.callback_failed());
         State::INDEXED.iter().for_each(|state| zset(keys.index(*state)));
         for name in names {
             zset(keys.pending(name));
@@ -94,6 +98,8 @@ impl Snapshot {
         }
         snapshot.due = scores(&mut answers);
         snapshot.accounts = scores(&mut answers);
+        snapshot.callbacks = scores(&mut answers);
+        snapshot.callback_failed = scores(&mut answers);
         for state in State::INDEXED {
             snapshot.ended.insert(state, scores(&mut answers));
         }

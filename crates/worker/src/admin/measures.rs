@@ -54,13 +54,19 @@ pub(crate) struct Measures {
     pub(crate) settle: Histogram,
     /// Looks at the queue that came to nothing.
     pub(crate) read_failures: Counter,
+    /// Callers that were told of an end.
+    pub(crate) told: Counter,
+    /// Callbacks that were given up.
+    pub(crate) given_up: Counter,
     submit: Histogram,
     poll: Histogram,
+    callback: Histogram,
     running: Gauge,
     halted: Gauge,
     reconnects: Counter,
     answers: Mutex<BTreeMap<(Exchange, Option<u16>), Counter>>,
     credits: Mutex<BTreeMap<String, Counter>>,
+    called: Mutex<BTreeMap<Option<u16>, Counter>>,
     recorder: Option<PrometheusRecorder>,
 }
 
@@ -80,10 +86,20 @@ impl Measures {
             Some(recorder) => recorder.register_histogram(&key, &METADATA),
             None => Histogram::noop(),
         };
+        let told = |outcome| {
+            let labels = vec![Label::from_static_parts("outcome", outcome)];
+            count(recorder.as_ref(), Key::from_parts(names::CALLBACKS_TOLD, labels))
+        };
         let exchange = |kind: Exchange| {
             let labels = vec![Label::from_static_parts("kind", kind.as_str())];
             histogram(Key::from_parts(names::HTTP_SECONDS, labels))
         };
+        // There from the start: nobody may have been called yet, and the first time is a change, too.
+        let unanswered = vec![Label::from_static_parts("status", "none")];
+        let _ = count(
+            recorder.as_ref(),
+            Key::from_parts(names::CALLBACK_REQUESTS, unanswered),
+        );
         gauge(names::CAPACITY).set(capacity as f64);
         if let Some(recorder) = &recorder {
             let labels = vec![Label::from_static_parts("version", env!("CARGO_PKG_VERSION"))];
@@ -97,6 +113,9 @@ impl Measures {
             claim: histogram(Key::from_static_name(names::CLAIM_SECONDS)),
             settle: histogram(Key::from_static_name(names::SETTLE_SECONDS)),
             read_failures: counter(names::READ_FAILURES),
+            told: told("delivered"),
+            given_up: told("failed"),
+            callback: histogram(Key::from_static_name(names::CALLBACK_SECONDS)),
             submit: exchange(Exchange::Submit),
             poll: exchange(Exchange::Poll),
             running: gauge(names::RUNNING),
@@ -104,6 +123,7 @@ impl Measures {
             reconnects: counter(names::REDIS_RECONNECTS),
             answers: Mutex::default(),
             credits: Mutex::default(),
+            called: Mutex::default(),
             recorder,
         })
     }
@@ -126,6 +146,23 @@ impl Measures {
                 count(
                     self.recorder.as_ref(),
                     Key::from_parts(names::HTTP_REQUESTS, labels),
+                )
+            })
+            .increment(1);
+    }
+
+    /// An attempt to call a caller back is over; `status` is what was answered, if anything was.
+    pub(crate) fn called(&self, status: Option<u16>, time: Duration) {
+        self.callback.record(time);
+        let mut called = self.called.lock().unwrap_or_else(PoisonError::into_inner);
+        called
+            .entry(status)
+            .or_insert_with(|| {
+                let status = status.map_or_else(|| "none".to_owned(), |status| status.to_string());
+                let labels = vec![Label::new("status", status)];
+                count(
+                    self.recorder.as_ref(),
+                    Key::from_parts(names::CALLBACK_REQUESTS, labels),
                 )
             })
             .increment(1);
@@ -220,6 +257,10 @@ fn render_gauges(text: &mut String, gauges: &Gauges) {
     write_metric(text, names::DUE, one(gauges.due));
     let late = gauges.oldest_late.as_secs_f64().to_string();
     write_metric(text, names::OLDEST_LATE, [(String::new(), late)]);
+    write_metric(text, names::CALLBACKS_DUE, one(gauges.callbacks));
+    let late = gauges.oldest_callback_late.as_secs_f64().to_string();
+    write_metric(text, names::CALLBACK_LATE, [(String::new(), late)]);
+    write_metric(text, names::CALLBACKS_FAILED, one(gauges.callback_failed));
     let ended = gauges.ended.iter();
     let ended =
         ended.filter_map(|(state, jobs)| Some((label("state", state.as_str()), (*jobs)?.to_string())));

@@ -2,6 +2,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod budgets;
+pub(crate) mod callbacks;
 pub(crate) mod control;
 pub(crate) mod heartbeat;
 pub(crate) mod intake;

@@ -83,8 +83,6 @@ pub(super) static NOT_YET: &[NotYet] = &[
     not_yet("exports.timeout", Meanwhile::Idle),
     not_yet("exports.max_bytes", Meanwhile::Idle),
     not_yet("exports.allowed_hosts", Meanwhile::Idle),
-    not_yet("callbacks.secret_file", Meanwhile::Refused),
-    not_yet("callbacks.allowed_hosts", Meanwhile::Refused),
 ];
 
 /// Where a written key leads.

@@ -15,6 +15,7 @@ use url::Url;
 
 use super::addresses::{HostPattern, RedisUrl};
 use super::directory::Limits;
+use crate::callbacks::SigningKeys;
 
 /// Everything that an operator may set. Cheap enough to clone once a task; it never shows a secret.
 #[derive(Debug, Clone)]
@@ -198,9 +199,19 @@ pub struct ResultSettings {
 #[derive(Debug, Clone)]
 pub struct CallbackSettings {
     /// What callbacks are signed with. None for a client.
-    pub secret: Option<SecretString>,
-    /// The hosts that may be called.
+    pub keys: Option<SigningKeys>,
+    /// The hosts that may be called although they are not public.
     pub allowed_hosts: Vec<HostPattern>,
+    /// Authorities that may sign receivers' certificates, beside the public ones.
+    pub tls_ca_file: Option<PathBuf>,
+    /// The longest attempt.
+    pub timeout: Duration,
+    /// The wait after the first attempt that failed.
+    pub retry_first: Duration,
+    /// The longest wait.
+    pub retry_most: Duration,
+    /// How long after the end attempts are made.
+    pub retry_for: Duration,
 }
 
 /// Metrics, health and the dashboard.

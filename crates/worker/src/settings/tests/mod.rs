@@ -1,5 +1,6 @@
 //! The settings as a whole, from the layers to the checked sections.
 
+mod callbacks;
 mod layering;
 mod not_yet;
 mod reference;

@@ -3,13 +3,11 @@
 use super::{Given, lines};
 use crate::settings::{Durability, RedisMode};
 
+const REFUSED: &[(&str, &str)] = &[("exports.store", "file:///tmp")];
+
 #[test]
 fn what_is_not_built_is_refused() {
-    for (key, value) in [
-        ("exports.store", "file:///tmp"),
-        ("callbacks.secret_file", "secret"),
-        ("callbacks.allowed_hosts", "hooks.example.com"),
-    ] {
+    for &(key, value) in REFUSED {
         let given = Given::account().set(key, value);
         for loaded in [given.worker(), given.client()] {
             let lines = lines(&given, loaded);
@@ -40,7 +38,7 @@ fn what_has_no_effect_yet_is_taken_with_a_warning() {
 #[test]
 fn what_is_not_built_is_read_all_the_same() {
     let given = Given::account();
-    given.put("secret", "for-callbacks\n");
+    given.put("secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n");
     given.put("token", "for-the-dashboard\n");
     let (secret, token) = (given.path("secret"), given.path("token"));
     let accounts = given.path("accounts");
@@ -72,7 +70,7 @@ fn what_is_not_built_is_read_all_the_same() {
     );
     assert_eq!(settings.redis.durability, Durability::Replica);
     assert_eq!(settings.exports.store.unwrap().as_str(), "s3://bucket/prefix");
-    assert!(settings.callbacks.secret.is_some() && settings.admin.token.is_some());
+    assert!(settings.callbacks.keys.is_some() && settings.admin.token.is_some());
     assert_eq!(
         settings
             .accounts
