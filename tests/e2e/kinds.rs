@@ -37,7 +37,7 @@ fn code(finished: &Finished) -> i32 {
 async fn notes(stage: &Stage, id: &str) -> Vec<String> {
     let told = run(stage, &["events", "--id", id, "--json"]).await;
     let line = |line: &str| {
-        let event: Value = serde_json::from_str(line).unwrap();
+        let event: Value = serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}"));
         event["note"].as_str().unwrap_or_default().to_owned()
     };
     told.stdout.lines().map(line).collect()
@@ -157,9 +157,8 @@ async fn too_many_agents_at_once_make_the_account_wait_as_long_as_gamma_says() {
 
 fn ids(text: &str, list: &str) -> Vec<String> {
     let page: Value = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}: {text}"));
-    let data = page[list].as_array().unwrap();
-    data.iter()
-        .map(|item| item["id"].as_str().unwrap().to_owned())
+    let data = page[list].as_array().into_iter().flatten();
+    data.map(|item| item["id"].as_str().unwrap_or("without an id").to_owned())
         .collect()
 }
 
