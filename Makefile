@@ -23,7 +23,7 @@ demo: setup-redis ## Show a queue at work, against a fake Gamma and a private Re
 
 # A panic says where it was; backtraces would only push it out of sight.
 .PHONY: test
-test: setup-redis setup-chromium setup-s3 setup-nextest ## Run all tests, the end-to-end ones on the real binary included
+test: setup-redis setup-chromium setup-s3 setup-receiver setup-nextest ## Run all tests, the end-to-end ones on the real binary included
 	cargo build --package gammaq --bin gammaq
 	cargo test --doc --workspace
 	$(MAKE) test-traces
@@ -63,6 +63,12 @@ bench-reading: setup-redis ## Measure the reading commands with JOBS=1000000 fin
 	cargo build --release --package gammaq --bin gammaq --package gammaq-tests --bin bench-reading
 	$(TARGET)/release/bench-reading --jobs $(JOBS) $(if $(WRITE),--write docs/READING.md)
 
+KEEP ?= 1000
+.PHONY: bench-sweep
+bench-sweep: setup-redis ## Measure what a sweep of JOBS=1000000 finished jobs down to KEEP=1000 costs others; WRITE=1 notes the figures
+	cargo build --release --package gammaq --bin gammaq --package gammaq-tests --bin bench-sweep
+	$(TARGET)/release/bench-sweep --jobs $(JOBS) --keep $(KEEP) $(if $(WRITE),--write docs/RETENTION.md)
+
 .PHONY: screenshots
 screenshots: setup-redis setup-chromium ## Take the pictures of the dashboard in docs/dashboard anew
 	cargo build --package gammaq --bin gammaq
@@ -99,7 +105,7 @@ clean: setup-cargo ## Remove what was built
 	cargo clean
 
 .PHONY: setup
-setup: setup-redis setup-chromium setup-s3 setup-nextest setup-deny ## Install what is missing of the tools
+setup: setup-redis setup-chromium setup-s3 setup-receiver setup-nextest setup-deny ## Install what is missing of the tools
 
 # Servers for the tests and the demo only: each starts its own on a free port, none as a service of the machine.
 .PHONY: setup-redis
@@ -117,6 +123,12 @@ setup-s3:
 	@test -x $(TARGET)/s3/bin/moto_server || { \
 		{ python3 -c 'import ensurepip' 2>/dev/null || .ci/install-packages python3-venv; } && \
 		python3 -m venv $(TARGET)/s3 && $(TARGET)/s3/bin/pip install --quiet 'moto[server]==$(MOTO_VERSION)'; }
+
+# Callbacks are received by a Python that verifies them with the published library, in a directory of its own.
+STANDARDWEBHOOKS_VERSION := 1.1.0
+.PHONY: setup-receiver
+setup-receiver: ## Make the receiver of callbacks that tests call, in target/receiver alone
+	@$(TARGET)/receiver/bin/python -c 'import standardwebhooks' 2>/dev/null || .ci/receiver $(TARGET)/receiver $(STANDARDWEBHOOKS_VERSION)
 
 .PHONY: setup-nextest
 setup-nextest: setup-cargo

@@ -1,7 +1,9 @@
 //! The budget, as the other side sees it: never more than the limit in any rolling window, whoever sends.
 
-use gammaq_testkit::Process;
-use gammaq_tests::Stage;
+use gammaq_testkit::{Process, Redis, Signal, eventually};
+use gammaq_tests::{PATIENCE, Stage};
+
+use crate::faults::{fill, make_room};
 
 /// Sends 30 jobs through `workers` workers with 6 in any 1.5 s, and lets the fake's ledger judge.
 async fn judge(workers: usize) {
@@ -70,4 +72,86 @@ async fn a_waiting_budget_sleeps_until_its_slot() {
     let gap = posts[1].elapsed_ms - posts[0].elapsed_ms;
     assert!((3_999..4_600).contains(&gap), "the slot came after {gap} ms");
     stage.assert_honest(2, &[]).await;
+}
+
+/// One of an account's three jobs is done, and the next begins when its slot comes back in an hour.
+async fn one_is_begun(stage: &Stage) {
+    stage.until_count("completed", 1).await;
+    let (accounts, pending) = (stage.key("accounts"), "pending:default");
+    eventually(PATIENCE, "the two others wait for the next slot", || async {
+        let turn = stage.redis.cli(&["ZSCORE", &accounts, "default"]).await;
+        let now = stage.redis.cli(&["TIME"]).await;
+        let now: Option<f64> = now.lines().next().and_then(|seconds| seconds.parse().ok());
+        let turn: Option<f64> = turn.trim().parse().ok();
+        let in_an_hour = now
+            .zip(turn)
+            .is_some_and(|(now, turn)| turn > (now + 3_000.0) * 1_000.0);
+        in_an_hour && stage.number("ZCARD", pending).await == 2
+    })
+    .await;
+    assert_eq!(stage.ledger().await.generations.len(), 1);
+}
+
+/// A worker with a budget of 1,000 was here, and went.
+async fn started_before(stage: &Stage) {
+    let settings = [("ACCOUNTS__DEFAULT__LIMIT", "1000")];
+    let before = stage.worker("before", &settings).await;
+    before.signal(Signal::TERM);
+    before.wait(PATIENCE).await;
+}
+
+const ONE_AN_HOUR: [(&str, &str); 1] = [("ACCOUNTS__DEFAULT__LIMIT", "1")];
+
+#[tokio::test]
+async fn a_worker_that_finds_redis_full_submits_nothing_before_its_budget_stands_there() {
+    let redis = Redis::builder()
+        .config("maxmemory", "24mb")
+        .config("maxmemory-policy", "noeviction");
+    let stage = Stage::on(redis.start().await, &["--generation-time", "50ms"]).await;
+    started_before(&stage).await;
+    for n in 0..3 {
+        stage.submit(&format!("job-{n}"), "text").await;
+    }
+    fill(&stage.redis).await;
+    let worker = stage.worker("worker", &ONE_AN_HOUR).await;
+    worker
+        .wait_line("the accounts' budgets could not be written", PATIENCE)
+        .await;
+    worker
+        .wait_line("the accounts' budgets wait for Redis", PATIENCE)
+        .await;
+    make_room(&stage.redis).await;
+    worker
+        .wait_line("the accounts' budgets stand in Redis again", PATIENCE)
+        .await;
+    one_is_begun(&stage).await;
+}
+
+#[tokio::test]
+async fn a_budget_that_redis_forgot_is_written_again_before_anything_is_submitted() {
+    // Keeps what it is told to save, and forgets the rest when it is killed.
+    let stage = Stage::on(
+        Redis::builder().config("save", "3600 1").start().await,
+        &["--generation-time", "50ms"],
+    )
+    .await;
+    started_before(&stage).await;
+    assert_eq!(stage.redis.cli(&["SAVE"]).await.trim(), "OK");
+    // Twice, so that the second finds nothing to change.
+    let first = stage.worker("first", &ONE_AN_HOUR).await;
+    first.signal(Signal::TERM);
+    first.wait(PATIENCE).await;
+    let worker = stage.worker("worker", &ONE_AN_HOUR).await;
+    let limit = ["HGET", &stage.key("account:default"), "limit"];
+    assert_eq!(stage.redis.cli(&limit).await.trim(), "1");
+    stage.redis.kill().await;
+    stage.redis.restart().await;
+    for n in 0..3 {
+        stage.submit(&format!("job-{n}"), "text").await;
+    }
+    worker
+        .wait_line("Redis forgot the account's budget", PATIENCE)
+        .await;
+    one_is_begun(&stage).await;
+    assert_eq!(stage.redis.cli(&limit).await.trim(), "1");
 }

@@ -85,11 +85,14 @@ async fn a_worker_may_die_while_it_reminds_a_redis_that_went_back() {
             };
             let worker = track.stage.worker("before", &track.settings()).await;
             let (waits, begun, inbox) = (track.job("waits"), track.job("begun"), track.job("inbox"));
-            let soon = (redis_ms(&track.stage).await + 1_000).to_string();
-            submit_at(&track.stage, &waits, "text", &soon).await;
             track.stage.submit(&begun, "text [[fake:post=slow=800ms]]").await;
             track.stage.until(&begun, "submitting").await;
-            track.stage.until(&waits, "queued").await;
+            let soon = (redis_ms(&track.stage).await + 1_000).to_string();
+            submit_at(&track.stage, &waits, "text", &soon).await;
+            eventually(PATIENCE, "it is taken in", || async {
+                !track.stage.field(&waits, "state").await.is_empty()
+            })
+            .await;
             worker.pause().await;
             track.stage.submit(&inbox, "text").await;
             let saved = save(&track.stage).await;

@@ -120,6 +120,28 @@ async fn without_the_replicas_that_it_wants() {
     goes_on(&stage).await;
 }
 
+/// Fills a server that has `maxmemory`.
+pub(crate) async fn fill(redis: &Redis) {
+    for n in 0.. {
+        let fill = "return redis.call('SET', 'filler:' .. ARGV[1], string.rep('x', 1048576))";
+        if redis
+            .cli(&["EVAL", fill, "0", &n.to_string()])
+            .await
+            .contains("OOM")
+        {
+            break;
+        }
+    }
+    let refused = redis.cli(&["SET", "one-more", "x"]).await;
+    assert!(refused.contains("OOM"), "{refused}");
+}
+
+/// Takes away what [`fill`] wrote.
+pub(crate) async fn make_room(redis: &Redis) {
+    let script = "for _, k in ipairs(redis.call('KEYS', 'filler:*')) do redis.call('DEL', k) end";
+    redis.cli(&["EVAL", script, "0"]).await;
+}
+
 #[tokio::test]
 async fn full_nothing_new_starts_and_what_is_under_way_is_recorded() {
     let redis = Redis::builder()
@@ -148,19 +170,7 @@ async fn full_nothing_new_starts_and_what_is_under_way_is_recorded() {
         stage.ledger().await.generations.len() == 1
     })
     .await;
-    for n in 0.. {
-        let fill = "return redis.call('SET', 'filler:' .. ARGV[1], string.rep('x', 1048576))";
-        if stage
-            .redis
-            .cli(&["EVAL", fill, "0", &n.to_string()])
-            .await
-            .contains("OOM")
-        {
-            break;
-        }
-    }
-    let refused = stage.redis.cli(&["SET", "one-more", "x"]).await;
-    assert!(refused.contains("OOM"), "{refused}");
+    fill(&stage.redis).await;
 
     stage.until("paid", "completed").await;
     assert_eq!(stage.result("paid").await["state"], "completed");
@@ -172,14 +182,7 @@ async fn full_nothing_new_starts_and_what_is_under_way_is_recorded() {
         "it still is full"
     );
 
-    stage
-        .redis
-        .cli(&[
-            "EVAL",
-            "for _, k in ipairs(redis.call('KEYS', 'filler:*')) do redis.call('DEL', k) end",
-            "0",
-        ])
-        .await;
+    make_room(&stage.redis).await;
     let since = Instant::now();
     works_again(&stage, "after", since, "text").await;
     stage.until("later", "completed").await;

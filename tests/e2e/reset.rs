@@ -106,6 +106,15 @@ async fn flushed_by_mistake_workers_stop_submitting_and_say_why() {
     assert_eq!(begun(&one) + begun(&two), 3);
 }
 
+/// Commands that this server was ever given.
+async fn calls(stage: &Stage) -> u64 {
+    let stats = stage.redis.cli(&["INFO", "stats"]).await;
+    let line = stats
+        .lines()
+        .find_map(|line| line.strip_prefix("total_commands_processed:"));
+    line.and_then(|count| count.trim().parse().ok()).unwrap_or(0)
+}
+
 #[tokio::test]
 async fn a_redis_that_keeps_nothing_over_a_restart_is_the_same_loss() {
     let stage = Stage::start(&["--generation-time", "50ms"]).await;
@@ -118,8 +127,11 @@ async fn a_redis_that_keeps_nothing_over_a_restart_is_the_same_loss() {
     worker
         .wait_line("halted: the queue lost its data", PATIENCE)
         .await;
+    let calls = calls(&stage).await;
     tokio::time::sleep(A_FEW_ROUNDS).await; // That nothing happens takes a while to see.
     assert_eq!(stage.ledger().await.posts.len(), 1);
+    let more = self::calls(&stage).await - calls;
+    assert!(more < 60, "{more} commands in 3 s of a halted worker");
     assert!(
         worker.try_wait().is_none(),
         "it doesn't end: nothing would make it begin anew by itself"

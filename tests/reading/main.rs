@@ -4,13 +4,13 @@
 #![expect(clippy::print_stdout, reason = "it is a program that reports")]
 
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
 use gammaq_testkit::{Process, gammaq_bin};
-use gammaq_tests::{PATIENCE, Stage, finished};
+use gammaq_tests::{PATIENCE, Stage, figures, finished};
 
 /// Measures the reading commands on a Redis of their own.
 #[derive(Debug, Parser)]
@@ -28,8 +28,6 @@ struct Args {
 
 /// What the median of each may take.
 const TARGET: Duration = Duration::from_millis(200);
-const BEGIN: &str = "<!-- reading:begin -->\n";
-const END: &str = "<!-- reading:end -->";
 
 struct Measured {
     command: String,
@@ -54,9 +52,9 @@ async fn main() -> ExitCode {
         );
         all.push(one);
     }
-    let figures = render(&stage, &args, &all).await;
+    let text = render(&stage, &args, &all).await;
     if let Some(path) = &args.write
-        && let Err(error) = write(path, &figures)
+        && let Err(error) = figures::write(path, "reading", &text)
     {
         println!("{}: {error}", path.display());
         return ExitCode::FAILURE;
@@ -132,13 +130,4 @@ async fn render(stage: &Stage, args: &Args, all: &[Measured]) -> String {
         );
     }
     out
-}
-
-fn write(path: &Path, figures: &str) -> Result<(), String> {
-    let text = std::fs::read_to_string(path).map_err(|error| error.to_string())?;
-    let parts = text
-        .split_once(BEGIN)
-        .and_then(|(head, rest)| Some((head, rest.split_once(END)?.1)));
-    let (head, tail) = parts.ok_or("it has no place for the figures")?;
-    std::fs::write(path, format!("{head}{BEGIN}\n{figures}\n{END}{tail}")).map_err(|error| error.to_string())
 }

@@ -7,8 +7,10 @@ pub mod admin;
 pub mod browser;
 mod caller;
 pub mod dashboard;
+pub mod figures;
 mod files;
 pub mod finished;
+pub mod receiver;
 pub mod torture;
 
 use std::sync::Arc;
@@ -234,7 +236,8 @@ impl Stage {
         self.ask_fake_as(key, "POST", "/v1.0/generations", &body).await;
     }
 
-    async fn ask_fake_as(&self, key: &str, method: &str, path: &str, body: &str) -> String {
+    /// The same with this API key.
+    pub async fn ask_fake_as(&self, key: &str, method: &str, path: &str, body: &str) -> String {
         let mut stream = TcpStream::connect(&self.fake_address)
             .await
             .expect("the fake listens");

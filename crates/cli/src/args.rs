@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::commands::operate::{self, retry};
-use crate::commands::{accounts, completions, demo, doctor, enqueue, events, list, man, show, top, wait};
+use crate::commands::{
+    accounts, completions, demo, doctor, enqueue, events, list, listing, man, show, top, wait,
+};
 
 /// A durable job queue and worker for Gamma's Generate API.
 #[derive(Debug, Parser)]
@@ -78,6 +80,10 @@ pub(crate) enum Command {
     Show(show::ShowArgs),
     /// Show accounts: what each may start and when, its pauses, its credits.
     Accounts(accounts::AccountsArgs),
+    /// List the themes of an account's workspace, and so check its API key; costs nothing.
+    Themes(listing::ListingArgs),
+    /// List the folders of an account's workspace, and so check its API key; costs nothing.
+    Folders(listing::ListingArgs),
     /// Print what happened, the newest last.
     Events(events::EventsArgs),
     /// Watch the queue on a terminal, with keys to go down to a job and to act.

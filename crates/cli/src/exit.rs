@@ -67,6 +67,15 @@ pub(crate) struct NoSuchAccount {
     pub(crate) queue: String,
 }
 
+/// Gamma did not give what it was asked for; what was made of its answer stands in the text.
+#[derive(Debug, thiserror::Error)]
+#[error("{what}")]
+pub(crate) struct Refusal {
+    pub(crate) what: String,
+    pub(crate) code: Code,
+    pub(crate) next: Option<&'static str>,
+}
+
 /// Says on standard error what went wrong and what to do next, and gives the exit code.
 pub(crate) fn report(outcome: anyhow::Result<Code>) -> Code {
     let error = match outcome {
@@ -129,6 +138,9 @@ fn known(cause: &(dyn std::error::Error + 'static)) -> Option<Judged> {
         let next =
             "each line names the key and where it was set; --set KEY=VALUE overrides it for one command";
         return Some((Code::Usage, Some(next)));
+    }
+    if let Some(refusal) = cause.downcast_ref::<Refusal>() {
+        return Some((refusal.code, refusal.next));
     }
     if cause.is::<NoSuchAccount>() {
         let next = "`gammaq accounts` shows those that workers have keys for; is it the right --queue?";

@@ -57,7 +57,7 @@ impl Hosts {
             return Err(format!("the link to {name} has a user name in it"));
         }
         let outright = self.is_outright(&name);
-        if !outright && !(self.is_below(&name) && name.parse::<IpAddr>().is_err()) {
+        if !(outright || self.is_below(&name) && name.parse::<IpAddr>().is_err()) {
             return Err(format!(
                 "the link leads to \"{name}\", which exports.allowed_hosts does not name"
             ));

@@ -10,6 +10,7 @@
 //! - [`Client::poll`]: one look at a generation, as [`Polled`]; tolerant of both spellings of Gamma's
 //!   answers.
 //! - [`Client::export`], [`Client::poll_export`]: files of a deck that exists, as [`Exported`].
+//! - [`Client::list`]: themes and folders of the workspace, page by page.
 //! - [`Client::check_key`]: the cheapest question that shows whether a key works.
 //! - [`offline`]: the same judgements on an answer that is there already.
 //! - [`Answer`]: what every call gives back: the outcome, the rate limits the answer named, its request id.
@@ -25,8 +26,10 @@ mod exports;
 mod gate;
 mod key_check;
 mod limits;
+mod listing;
 pub mod offline;
 mod poll;
+mod progress;
 mod redact;
 mod settings;
 mod submit;
@@ -39,7 +42,9 @@ pub use completed::{Completed, Credits, ExportLink, file_link};
 pub use exports::{ExportFailed, Exported, FailReason};
 pub use key_check::KeyCheck;
 pub use limits::{Quota, RateLimits};
+pub use listing::{Item, Listed, Listing, PAGE_MAX, PageQuery};
 pub use poll::{Failed, Polled};
+pub use progress::percent;
 pub use reqwest::Url;
 pub use settings::{BuildError, ClientSettings};
 pub use submit::Submitted;

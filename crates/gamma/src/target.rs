@@ -9,6 +9,7 @@ use reqwest::Url;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Map, Value};
 
+use crate::listing::{Listing, PageQuery};
 use crate::redact::{KEY, hide_key, scrub};
 use crate::wire;
 
@@ -151,6 +152,19 @@ impl Target {
     pub(crate) fn themes_url(&self) -> Url {
         let mut url = self.url("/v1.0/themes");
         url.set_query(Some("limit=1"));
+        url
+    }
+
+    pub(crate) fn list_url(&self, listing: Listing, page: &PageQuery) -> Url {
+        let mut url = self.url(listing.path());
+        let limit = page.limit.map(|limit| limit.to_string());
+        let asked = [("query", &page.query), ("limit", &limit), ("after", &page.after)];
+        let set = asked
+            .iter()
+            .filter_map(|(name, value)| Some((*name, value.as_ref()?)));
+        if set.clone().next().is_some() {
+            url.query_pairs_mut().extend_pairs(set);
+        }
         url
     }
 

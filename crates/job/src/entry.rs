@@ -136,11 +136,6 @@ pub fn judge(entry: &Entry<'_>) -> Judged {
             && !t.contains(|c: char| c.is_whitespace() || c.is_control()))
         .then(|| t.to_owned())
     });
-    if callback.is_some() {
-        reader
-            .warnings
-            .push("callback: kept, but this version of gammaq does not call it yet".to_owned());
-    }
     let meta = reader.meta();
     let traceparent = reader.trace(TRACEPARENT, is_traceparent);
     let mut tracestate = reader.trace(TRACESTATE, is_tracestate);

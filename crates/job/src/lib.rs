@@ -2,6 +2,7 @@
 //!
 //! - [`entry`]: an inbox entry, as raw bytes, becomes a [`NewJob`] or a failed one that says why;
 //! - [`request`]: the JSON body for Gamma: its stable limits, the formats it asks for, its fingerprint;
+//! - [`estimate`]: what a request may cost, before it is sent;
 //! - [`command`]: what operators ask for, and how it stands in the control stream;
 //! - [`files`]: how far the files of a job are;
 //! - [`state`]: the states and the one table of legal moves, each with who moves it;
@@ -13,6 +14,7 @@ pub mod backoff;
 pub mod command;
 pub mod entry;
 pub mod error;
+pub mod estimate;
 pub mod files;
 pub mod generation;
 pub mod json;

@@ -47,6 +47,9 @@ pub struct JobResult {
     pub submitted_at: Option<u64>,
     /// Unix milliseconds by Redis's clock.
     pub finished_at: Option<u64>,
+    /// Gamma 5's own summary of what it made; not there where it gave none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub summary: Option<String>,
 }
 
 /// A wanted file.

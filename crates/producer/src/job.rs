@@ -91,7 +91,7 @@ impl NewJob {
         self
     }
 
-    /// An https address to call at the end. It is kept; this version of the worker does not call it yet.
+    /// An https address to call at the end, signed as Standard Webhooks has it: `docs/CALLBACKS.md`.
     pub fn callback(mut self, url: impl Into<String>) -> Self {
         self.callback = Some(url.into());
         self
@@ -144,20 +144,36 @@ impl NewJob {
         add("traceparent", self.traceparent.clone());
         add("tracestate", self.tracestate.clone());
 
-        let bytes: Vec<(Vec<u8>, Vec<u8>)> = fields
-            .iter()
-            .map(|(name, value)| (name.as_bytes().to_vec(), value.clone()))
-            .collect();
-        match judge(&Entry {
-            entry_id: "0-0",
-            fields: &bytes,
-        }) {
-            Judged::Accepted(_) => Ok(Fields {
-                fields,
-                own_id: self.id.clone(),
-            }),
-            Judged::Rejected { error, .. } => Err(Error::Invalid(error.message)),
-        }
+        judged(&fields)?;
+        Ok(Fields {
+            fields,
+            own_id: self.id.clone(),
+        })
+    }
+
+    /// The job as intake would write it, and the text of its request.
+    pub(crate) fn judged(&self) -> Result<(gammaq_job::NewJob, &str), Error> {
+        Ok((judged(&self.to_fields()?.fields)?, &self.body.text))
+    }
+
+    /// The id that the caller chose, if any.
+    pub fn own_id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+}
+
+/// What intake makes of these fields.
+fn judged(fields: &[(&'static str, Vec<u8>)]) -> Result<gammaq_job::NewJob, Error> {
+    let bytes: Vec<(Vec<u8>, Vec<u8>)> = fields
+        .iter()
+        .map(|(name, value)| (name.as_bytes().to_vec(), value.clone()))
+        .collect();
+    match judge(&Entry {
+        entry_id: "0-0",
+        fields: &bytes,
+    }) {
+        Judged::Accepted(job) => Ok(job),
+        Judged::Rejected { error, .. } => Err(Error::Invalid(error.message)),
     }
 }
 

@@ -4,6 +4,7 @@ mod cancel;
 mod error;
 mod follow;
 mod job;
+mod preview;
 mod producer;
 pub mod request;
 #[cfg(feature = "otel")]
@@ -12,11 +13,13 @@ mod wait;
 
 pub use cancel::Cancelled;
 pub use error::{Error, Interrupted, WaitError};
+pub use gammaq_job::estimate::{Estimate, NoEstimate};
 pub use gammaq_job::{
     Credits, ErrorKind, Export, ExportFormat, JobError, JobId, JobResult, Kind, Record, State,
 };
 pub use gammaq_queue::Mode;
 pub use job::NewJob;
+pub use preview::Preview;
 pub use producer::{Producer, ProducerSettings};
 pub use request::{AgentRequest, Body, GenerationRequest, TemplateRequest};
 pub use serde_json::{Value, json};

@@ -35,6 +35,12 @@ pub struct Gauges {
     pub ended: Vec<(State, Option<u64>)>,
     /// [`NAMED`] accounts at the most, and [`OTHER`] where there are more.
     pub accounts: BTreeMap<String, AccountGauges>,
+    /// Callbacks that are to be made.
+    pub callbacks: Option<u64>,
+    /// How late the oldest of them is.
+    pub oldest_callback_late: Duration,
+    /// Callbacks that were given up.
+    pub callback_failed: Option<u64>,
 }
 
 /// An account at that moment, or several summed.
@@ -65,24 +71,41 @@ impl Queue {
             call.arg(account.as_ref());
         }
         let parts = value::list(self.invoke(&call).await?)?;
-        let Ok([now, inbox, due, oldest, workers, ended, named, others]) = <[Value; 8]>::try_from(parts)
+        let Ok(
+            [
+                now,
+                inbox,
+                due,
+                oldest,
+                workers,
+                ended,
+                named,
+                others,
+                callbacks,
+                oldest_callback,
+                callback_failed,
+            ],
+        ) = <[Value; 11]>::try_from(parts)
         else {
             return Err(Error::Refused("look_queue answered too little".to_owned()));
         };
-        let late = match value::text(&oldest).as_str() {
-            "" => 0,
-            _ => value::number(&now).saturating_sub(value::number(&oldest)),
+        let late = |oldest: &Value| match value::text(oldest).as_str() {
+            "" => Duration::ZERO,
+            _ => Duration::from_millis(value::number(&now).saturating_sub(value::number(oldest))),
         };
         let mut gauges = Gauges {
             inbox: counted(&inbox),
             due: counted(&due),
-            oldest_late: Duration::from_millis(late),
+            oldest_late: late(&oldest),
             workers: counted(&workers),
             ended: State::INDEXED
                 .into_iter()
                 .zip(value::list(ended)?.iter().map(counted))
                 .collect(),
             accounts: BTreeMap::new(),
+            callbacks: counted(&callbacks),
+            oldest_callback_late: late(&oldest_callback),
+            callback_failed: counted(&callback_failed),
         };
         for account in value::list(named)? {
             let account = value::list(account)?;

@@ -80,6 +80,16 @@ impl Keys {
         self.at("links")
     }
 
+    /// Sorted set: jobs whose caller is to be told of their end → the next attempt, or the end of its lease.
+    pub fn callbacks(&self) -> String {
+        self.at("callbacks")
+    }
+
+    /// Sorted set: jobs whose callback was given up, by the time of that.
+    pub fn callback_failed(&self) -> String {
+        self.at("callback_failed")
+    }
+
     /// Stream: one entry a change, capped.
     pub fn events(&self) -> String {
         self.at("events")
@@ -142,6 +152,8 @@ mod tests {
             keys.index(State::TimedOut),
             keys.index(State::Ambiguous),
             keys.links(),
+            keys.callbacks(),
+            keys.callback_failed(),
             keys.events(),
             keys.control(),
             keys.paused(),
@@ -151,7 +163,7 @@ mod tests {
             keys.spent("2026-01-31"),
             keys.schema(),
         ];
-        let expected = "inbox job:a result:a pending:x accounts account_names account:x budget:x due timed_out ambiguous links events \
+        let expected = "inbox job:a result:a pending:x accounts account_names account:x budget:x due timed_out ambiguous links callbacks callback_failed events \
                         control paused workers worker:w stats spent:2026-01-31 schema";
         let expected: Vec<String> = expected
             .split_whitespace()

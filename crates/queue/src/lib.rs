@@ -2,7 +2,7 @@
 //!
 //! - [`keys`]: every key, with its type; nothing else makes one;
 //! - `lua/`: one file a script, and beside it here one typed wrapper: [`accept`], [`claim`], [`submit`],
-//!   [`settle`], [`lease`], [`sweep`], [`restore`];
+//!   [`settle`], [`lease`], [`sweep`], [`restore`], [`callbacks`];
 //! - [`operate`]: what operators do, by one script a command; [`control`]: the stream of such commands;
 //! - [`inbox`]: the stream that callers append to; [`events`]: the stream of what happened;
 //! - [`registry`]: the schema's version, accounts and workers; [`read`]: what callers and operators look at;
@@ -14,6 +14,7 @@
 //! - [`link`]: a connection that is replaced when it stops working.
 
 pub mod accept;
+pub mod callbacks;
 pub mod claim;
 pub mod control;
 pub mod doctor;
@@ -41,6 +42,7 @@ pub mod submit;
 pub mod sweep;
 mod value;
 
+use std::num::NonZeroU64;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -56,6 +58,8 @@ pub struct Policy {
     pub events_cap: u64,
     /// How long results and records are kept after the end.
     pub results_ttl: Duration,
+    /// How many ended jobs of each state are kept at the most; any number where it isn't set.
+    pub max_jobs: Option<NonZeroU64>,
 }
 
 impl Default for Policy {
@@ -63,6 +67,7 @@ impl Default for Policy {
         Self {
             events_cap: 10_000,
             results_ttl: Duration::from_secs(7 * 24 * 3600),
+            max_jobs: None,
         }
     }
 }

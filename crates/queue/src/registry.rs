@@ -6,6 +6,7 @@ use std::time::Duration;
 use gammaq_job::record::SCHEMA;
 use redis::Value;
 
+use crate::script::REGISTER_ACCOUNTS;
 use crate::{Error, Queue, ms, value};
 
 /// An account's budget.
@@ -17,6 +18,62 @@ pub struct Budget {
     pub window: Duration,
     /// With fewer credits left than this the account begins nothing more.
     pub credits_floor: Option<u64>,
+}
+
+/// An account that is to be written to Redis.
+#[derive(Debug, Clone, Copy)]
+pub struct Registration<'a> {
+    /// The account's name.
+    pub name: &'a str,
+    /// What it may start.
+    pub budget: Budget,
+    /// `None` registers it now, in place of whatever stands there. What an earlier registration answered puts that one
+    /// back where Redis has forgotten it, and leaves a later one alone.
+    pub registered_at: Option<u64>,
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Registered {
+    /// Written.
+    Written {
+        /// As which registration, in Unix milliseconds by Redis's clock; later than any before it.
+        at: u64,
+        /// What stood there before.
+        before: Option<Budget>,
+    },
+    /// This registration stands there, or a later one.
+    Stands,
+    /// The account's key is of another type: nothing was written.
+    Broken,
+}
+
+/// Far below what keeps Redis busy for a millisecond or two.
+const ACCOUNTS_A_CALL: usize = 100;
+
+/// What the script is sent; see its header.
+#[cfg(test)]
+pub(crate) const ACCOUNTS_ARGV: &str = "events_cap ttl_ms account...";
+
+fn read_registered(answer: &[String]) -> Registered {
+    let field = |n: usize| answer.get(n).map_or("", String::as_str);
+    match field(0) {
+        "broken" => return Registered::Broken,
+        "" => return Registered::Stands,
+        _ => {}
+    }
+    let before = match (field(1).parse(), field(2).parse()) {
+        (Ok(limit), Ok(window)) => Some(Budget {
+            limit,
+            window: Duration::from_millis(window),
+            credits_floor: field(3).parse().ok(),
+        }),
+        _ => None,
+    };
+    Registered::Written {
+        at: field(0).parse().unwrap_or(0),
+        before,
+    }
 }
 
 /// A worker's heartbeat.
@@ -75,62 +132,52 @@ impl Queue {
         }
     }
 
-    /// Writes the account's budget where it isn't there, and answers another one that stood there, if it did.
+    /// Writes what accounts may start, each as [`Registration::registered_at`] says. Safe to run twice.
+    ///
+    /// # Errors
+    /// By reaction; see [`Error`]. [`Error::Full`] where Redis took none of a call's 100.
+    pub async fn register_accounts(&self, accounts: &[Registration<'_>]) -> Result<Vec<Registered>, Error> {
+        let mut registered = Vec::with_capacity(accounts.len());
+        for chunk in accounts.chunks(ACCOUNTS_A_CALL) {
+            let mut call = self.call(&REGISTER_ACCOUNTS);
+            for Registration {
+                name,
+                budget,
+                registered_at,
+            } in chunk
+            {
+                call.arg(*name).arg(budget.limit).arg(ms(budget.window));
+                call.arg(
+                    budget
+                        .credits_floor
+                        .map(|floor| floor.to_string())
+                        .unwrap_or_default(),
+                );
+                call.arg(registered_at.map(|at| at.to_string()).unwrap_or_default());
+            }
+            for answer in value::list(self.invoke(&call).await?)? {
+                registered.push(read_registered(&value::texts(answer)?));
+            }
+        }
+        Ok(registered)
+    }
+
+    /// Registers one account now, and answers another budget that stood there, if one did.
     ///
     /// # Errors
     /// By reaction; see [`Error`].
     pub async fn register_account(&self, name: &str, budget: Budget) -> Result<Option<Budget>, Error> {
-        self.name_account(name).await?;
-        let key = self.keys.account(name);
-        let mut read = redis::cmd("HMGET");
-        read.arg(&key).arg("limit").arg("window_ms").arg("credits_floor");
-        let old: (Option<u32>, Option<u64>, Option<u64>) = self
-            .link
-            .run(async |mut c| read.query_async(&mut c).await)
-            .await?;
-        let old = match old {
-            (Some(limit), Some(window), credits_floor) => Some(Budget {
-                limit,
-                window: Duration::from_millis(window),
-                credits_floor,
-            }),
-            _ => None,
+        let account = Registration {
+            name,
+            budget,
+            registered_at: None,
         };
-        if old == Some(budget) {
-            return Ok(None);
-        }
-        let mut pipe = redis::pipe();
-        let fields = pipe.cmd("HSET").arg(&key).arg("limit").arg(budget.limit);
-        fields.arg("window_ms").arg(ms(budget.window));
-        match budget.credits_floor {
-            Some(floor) => fields.arg("credits_floor").arg(floor).ignore(),
-            None => pipe.cmd("HDEL").arg(&key).arg("credits_floor").ignore(),
-        };
-        // Another budget may let its jobs go earlier than was thought.
-        pipe.cmd("ZADD")
-            .arg(self.keys.accounts())
-            .arg("XX")
-            .arg("LT")
-            .arg(0)
-            .arg(name)
-            .ignore();
-        self.link
-            .run(async |mut c| pipe.query_async::<()>(&mut c).await)
-            .await?;
-        Ok(old)
-    }
-
-    /// Puts the name where people look for it. No job depends on that list, so one broken by hand stops nobody.
-    async fn name_account(&self, name: &str) -> Result<(), Error> {
-        let mut command = redis::cmd("ZADD");
-        command.arg(self.keys.account_names()).arg(0).arg(name);
-        let listed: Result<u64, Error> = self
-            .link
-            .run(async |mut c| command.query_async(&mut c).await)
-            .await;
-        match listed {
-            Ok(_) | Err(Error::Refused(_)) => Ok(()),
-            Err(error) => Err(error),
+        match self.register_accounts(&[account]).await?.pop() {
+            Some(Registered::Written { before, .. }) => Ok(before.filter(|before| *before != budget)),
+            Some(Registered::Stands) | None => Ok(None),
+            Some(Registered::Broken) => Err(Error::Refused(format!(
+                "the key of account {name} is of another type"
+            ))),
         }
     }
 

@@ -15,30 +15,34 @@ macro_rules! scripts {
 }
 
 scripts! {
-    ACCEPT_JOBS = "result" "accept_jobs" "accept_items";
-    CLAIM_JOBS = "result" "account" "floor" "cancel" "claim_jobs" "claim_ends" "claim_due" "claim_pending";
+    ACCEPT_JOBS = "callback" "result" "accept_jobs" "accept_items";
+    CLAIM_JOBS = "callback" "result" "account" "floor" "cancel" "claim_jobs" "claim_ends" "claim_due" "claim_pending";
     BEGIN_SUBMIT = "account" "begin_submit";
-    RECORD_GENERATION = "result" "account" "pauses" "spending" "cancel" "record_generation";
-    SETTLE_JOBS = "result" "account" "pauses" "floor" "spending" "cancel" "settle_jobs" "exports" "settle_items";
+    RECORD_GENERATION = "callback" "result" "account" "pauses" "spending" "cancel" "record_generation";
+    SETTLE_JOBS = "callback" "result" "account" "pauses" "floor" "spending" "cancel" "progress" "settle_jobs" "exports" "settle_items";
     RENEW_LEASES = "account" "renew_leases";
     RECOVER_CLAIMS = "account" "recover_claims";
-    RESTORE_SUBMIT = "result" "account" "spending" "restore_submit";
+    RESTORE_SUBMIT = "callback" "result" "account" "spending" "restore_submit";
     NOTE_KEY = "account" "pauses" "note_key";
-    SWEEP_JOBS = "sweep_jobs";
-    DROP_LINKS = "result" "drop_links";
+    OLD_JOBS = "callback" "retention" "old_jobs";
+    SWEEP_JOBS = "callback" "retention" "sweep_jobs";
+    DROP_LINKS = "callback" "result" "drop_links";
     MARK_QUEUE = "mark_queue";
+    REGISTER_ACCOUNTS = "account" "register_accounts";
     LOOK_ACCOUNT = "account" "look_account";
     LOOK_JOBS = "account" "look_jobs";
     LOOK_QUEUE = "look_queue";
-    MEND_JOB = "result" "account" "mend_job";
-    CANCEL_JOB = "result" "account" "cancel" "operation" "operation_moves" "cancel_job";
-    RETRY_JOB = "result" "account" "operation" "operation_moves" "retry_job";
-    RESOLVE_JOB = "result" "account" "spending" "operation" "operation_moves" "resolve_job";
-    REPOLL_JOB = "account" "operation" "operation_moves" "repoll_job";
+    MEND_JOB = "callback" "result" "account" "mend_job";
+    CANCEL_JOB = "callback" "result" "account" "cancel" "operation" "operation_moves" "cancel_job";
+    RETRY_JOB = "callback" "result" "account" "operation" "operation_moves" "retry_job";
+    RESOLVE_JOB = "callback" "result" "account" "spending" "operation" "operation_moves" "resolve_job";
+    REPOLL_JOB = "account" "callback" "operation" "operation_moves" "repoll_job";
     PAUSE_ACCOUNT = "account" "operation" "pause_account";
     RESUME_ACCOUNT = "account" "floor" "operation" "resume_account";
     PAUSE_QUEUE = "operation" "pause_queue";
     REFUSE_COMMAND = "operation" "refuse_command";
+    CLAIM_CALLBACKS = "callback" "claim_callbacks";
+    SETTLE_CALLBACK = "settle_callback";
 }
 
 /// The most items of one call.
@@ -84,9 +88,14 @@ mod tests {
             (include_str!("lua/settle_jobs.lua"), crate::settle::ARGV),
             (include_str!("lua/renew_leases.lua"), crate::lease::ARGV),
             (include_str!("lua/note_key.lua"), crate::key_news::ARGV),
+            (include_str!("lua/old_jobs.lua"), crate::sweep::LOOK_ARGV),
             (include_str!("lua/sweep_jobs.lua"), crate::sweep::ARGV),
-            (include_str!("lua/drop_links.lua"), crate::sweep::ARGV),
+            (include_str!("lua/drop_links.lua"), crate::sweep::DROP_ARGV),
             (include_str!("lua/mark_queue.lua"), crate::mark::ARGV),
+            (
+                include_str!("lua/register_accounts.lua"),
+                crate::registry::ACCOUNTS_ARGV,
+            ),
             (include_str!("lua/recover_claims.lua"), crate::lease::RECOVER_ARGV),
             (
                 include_str!("lua/look_account.lua"),
@@ -112,6 +121,14 @@ mod tests {
             (
                 include_str!("lua/refuse_command.lua"),
                 crate::operate::REFUSE_ARGV,
+            ),
+            (
+                include_str!("lua/claim_callbacks.lua"),
+                crate::callbacks::CLAIM_ARGV,
+            ),
+            (
+                include_str!("lua/settle_callback.lua"),
+                crate::callbacks::SETTLE_ARGV,
             ),
         ];
         for (source, sent) in cases {

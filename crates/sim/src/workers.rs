@@ -101,6 +101,7 @@ impl Workers {
         let policy = Policy {
             events_cap: self.settings.results.events_cap.get(),
             results_ttl: self.settings.results.ttl,
+            max_jobs: self.settings.results.max_jobs,
         };
         Surroundings {
             queue: Queue::new(Arc::new(link), keys(), policy),

@@ -216,7 +216,12 @@ impl Terminal {
         let asked_at = Location::caller();
         async move {
             let mut came = self.came.clone();
-            let over = |seen: &Seen| String::from_utf8_lossy(&seen.bytes).contains("\nover");
+            // The shell's word, behind the exit code: the program may have said the same.
+            let over = |seen: &Seen| {
+                let text = String::from_utf8_lossy(&seen.bytes);
+                text.rsplit_once("code=")
+                    .is_some_and(|(_, last)| last.contains("\nover"))
+            };
             // The answer holds a lock, for which what comes later would wait: it is not kept.
             let ended = matches!(
                 timeout(deadline, came.wait_for(|_| over(&self.seen()))).await,

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::Error;
 use crate::admin::{Look, Measures, Vitals};
+use crate::budgets::Budgets;
 use crate::clock::RedisClock;
 use crate::disposition::Rules;
 use crate::exporting::ExportRules;
@@ -89,6 +90,10 @@ pub(crate) struct App {
     pub(crate) live_workers: AtomicU64,
     /// The accounts' keys.
     pub(crate) keyring: Keyring,
+    /// What the accounts may start.
+    pub(crate) budgets: Budgets,
+    /// Whether this worker calls callers back.
+    pub(crate) calls_back: bool,
     spawner: Arc<dyn Spawner>,
     timeouts: (Duration, Duration),
     foreign: Mutex<BTreeMap<String, Instant>>,
@@ -131,11 +136,7 @@ impl App {
                 backoff_max: poll.backoff_max,
                 late_interval: poll.late_interval,
                 on_ambiguous,
-                exports: ExportRules {
-                    timeout: settings.exports.timeout,
-                    retry_for: settings.exports.retry_for,
-                    store: around.files.is_some(),
-                },
+                exports: ExportRules::new(&settings.exports, around.files.is_some()),
             },
             settle_policy: SettlePolicy {
                 keep_requests: settings.results.keep_requests,
@@ -163,6 +164,8 @@ impl App {
             live_workers: AtomicU64::new(1),
             spawner: around.spawner,
             keyring,
+            budgets: Budgets::default(),
+            calls_back: settings.callbacks.keys.is_some(),
             timeouts: (poll.timeout, poll.agent_timeout),
             foreign: Mutex::default(),
             no_submits_until: Mutex::default(),
@@ -218,6 +221,7 @@ impl App {
         let mut names: Vec<String> = foreign.keys().cloned().collect();
         drop(foreign);
         names.extend(self.keyring.missing());
+        names.extend(self.budgets.broken());
         names
     }
 
@@ -274,7 +278,13 @@ impl App {
             .unwrap_or_else(PoisonError::into_inner) = Some(Instant::now() + time);
     }
 
-    /// Whether nothing new is begun: Redis could take no intent lately, or lost the queue, or the journal takes none.
+    /// Whether Redis may not know what the accounts may start.
+    pub(crate) fn budgets_in_doubt(&self) -> bool {
+        self.budgets.in_doubt(self.queue.link().connects())
+    }
+
+    /// Whether nothing new is begun: Redis could take no intent lately, or lost the queue, or may not know the budgets, or
+    /// the journal takes none.
     pub(crate) fn starts_nothing(&self) -> bool {
         let paused = self
             .no_submits_until
@@ -282,7 +292,7 @@ impl App {
             .unwrap_or_else(PoisonError::into_inner)
             .is_some_and(|until| Instant::now() < until);
         let unwritten = self.journal.as_ref().is_some_and(|journal| !journal.works());
-        paused || unwritten || self.halt.is_halted()
+        paused || unwritten || self.halt.is_halted() || self.budgets_in_doubt()
     }
 
     /// One line for each step's end; steps that only look again are quieter.
@@ -352,6 +362,7 @@ pub fn queue(settings: &Settings) -> Result<Queue, Error> {
     let policy = Policy {
         events_cap: settings.results.events_cap.get(),
         results_ttl: settings.results.ttl,
+        max_jobs: settings.results.max_jobs,
     };
     let link = Arc::new(link(&settings.redis, &keys)?);
     Ok(Queue::new(link, keys, policy).durable(settings.redis.durability))

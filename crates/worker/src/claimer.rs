@@ -99,6 +99,7 @@ pub(crate) async fn run(app: Arc<App>, claimed: mpsc::Sender<Arc<Hold>>, settle:
         {
             lost = None;
         }
+        let connects_before = app.queue.link().connects();
         let asked_at = app.clock.estimate();
         let not_after = asked_at + app.patience_ms();
         let answer = claim(&app, taken.len(), pace.looks, not_after).await;
@@ -115,7 +116,9 @@ pub(crate) async fn run(app: Arc<App>, claimed: mpsc::Sender<Arc<Hold>>, settle:
                     app.live_workers.load(Ordering::Relaxed),
                 );
                 plan(&app, &claim, slower);
-                hand_on(&app, claim, taken, &claimed, &settle).await;
+                // Over a connection that was made for it, or is doubted by now.
+                let doubtful = app.queue.link().connects() != connects_before || app.budgets_in_doubt();
+                hand_on(&app, claim, taken, &claimed, &settle, doubtful).await;
             }
             Err(error @ Error::NewerSchema { .. }) => app.end(error),
             Err(error) => {
@@ -149,6 +152,10 @@ async fn next_permit(app: &App, permits: &Arc<Semaphore>) -> Option<OwnedSemapho
 }
 
 async fn claim(app: &App, want: usize, looks: usize, not_after: u64) -> Result<Claim, Error> {
+    // A halted worker submits nothing whatever they are.
+    if app.budgets_in_doubt() && !app.halt.is_halted() {
+        app.budgets.doubt();
+    }
     let foreign = app.foreign();
     let request = ClaimRequest {
         worker: &app.worker,
@@ -240,9 +247,11 @@ async fn hand_on(
     permits: Vec<OwnedSemaphorePermit>,
     claimed: &mpsc::Sender<Arc<Hold>>,
     settle: &SettleLayer,
+    doubtful: bool,
 ) {
     for (job, permit) in claim.jobs.into_iter().zip(permits) {
         let foreign = !app.knows(&job.account);
+        let doubtful = doubtful && job.step == Step::Submit;
         let account = job.account.clone();
         let (id, fence) = (job.id.clone(), job.fence);
         let Some(hold) = app.holds.take(job, permit) else {
@@ -254,7 +263,7 @@ async fn hand_on(
             );
             continue;
         };
-        if app.stop.is_cancelled() {
+        if app.stop.is_cancelled() || doubtful {
             settle.hand_back(hold);
         } else if foreign {
             if app.add_foreign(&account, MAX_FOREIGN) {

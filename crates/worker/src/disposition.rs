@@ -3,16 +3,18 @@
 use std::time::Duration;
 
 use gammaq_gamma::{AccountProblem, AccountTrouble, Answer, Polled, RateLimited, Submitted};
-use gammaq_job::{Backoff, ErrorKind, JobError, State};
+use gammaq_job::{Backoff, ErrorKind, JobError, Kind, State};
 use gammaq_queue::claim::{Claimed, OnAmbiguous, Step};
 use gammaq_queue::settle::{Pause, Probe, Settlement, Verb};
 
 use crate::exporting::{self, ExportRules};
-use crate::findings::{completed, credits, limits};
+use crate::findings::{self, completed, credits, limits};
 use crate::outcome::Outcome;
 
 /// Below this burst remainder Gamma asks for slower polls (`x-ratelimit-remaining-burst`).
 const SLOW_BELOW: u64 = 100;
+/// What a POST to Gamma 5 is answered with where the key has no access to it.
+const NOT_FOUND: u16 = 404;
 /// Until a submit is tried again whose intent could not be written.
 const NOT_BEGUN: Duration = Duration::from_millis(200);
 /// What `Retry-After` is held between.
@@ -149,6 +151,12 @@ fn submitted(
                 format!(
                     "Gamma answered with a redirect, which is never followed; check gamma.base_url ({message})"
                 )
+            } else if job.kind == Kind::Agent && *status == NOT_FOUND {
+                // The paths are fixed, so it is not the request that can't be found.
+                format!(
+                    "the API key of account {} has no access to Gamma 5 (kind agent): {message}",
+                    job.account
+                )
             } else {
                 message.clone()
             };
@@ -180,7 +188,7 @@ fn looked(s: &mut Settlement, job: &Claimed, answer: &Answer<Polled>, rules: &Ru
     match &answer.outcome {
         Polled::Pending { progress } => {
             if let Some(progress) = progress {
-                s.fields.push(("progress", progress.to_string()));
+                findings::progress(s, progress);
             }
             still_pending(s, job, answer, rules, jitter, "");
         }

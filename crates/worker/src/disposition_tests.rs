@@ -273,3 +273,47 @@ fn words_of_gamma_stand_on_the_record_and_in_no_note() {
         assert!(!s.note.contains("secret plan"), "{}", s.note);
     }
 }
+
+#[test]
+fn a_key_without_access_to_gamma_5_is_named() {
+    let said = |kind, status| {
+        let refused = Submitted::Refused {
+            status,
+            message: "Cannot POST".into(),
+            redirect: false,
+        };
+        let job = Claimed {
+            kind,
+            ..job(Step::Submit, State::Queued)
+        };
+        let outcome = Outcome::Submitted(answer(refused));
+        let s = dispose(&job, &outcome, &rules(OnAmbiguous::Park), 0.0).unwrap();
+        assert_eq!(s.verb, Verb::Fail);
+        field(&s, "error").unwrap().to_owned()
+    };
+    let named = "account default has no access to Gamma 5 (kind agent): Cannot POST";
+    assert!(
+        said(Kind::Agent, 404).contains(named),
+        "{}",
+        said(Kind::Agent, 404)
+    );
+    for (kind, status) in [(Kind::Agent, 422), (Kind::Generation, 404), (Kind::Template, 404)] {
+        assert!(!said(kind, status).contains("Gamma 5"), "{kind} {status}");
+    }
+}
+
+#[test]
+fn progress_is_kept_as_it_came_and_its_quarter_beside_it() {
+    for (progress, quarter) in [
+        (json!({"percentage": 49, "cardsTotal": 8}), Some("1")),
+        (json!({"cardsCompleted": 8, "cardsTotal": 8}), Some("4")),
+        (json!({"stage": "outline"}), None),
+    ] {
+        let s = look(Polled::Pending {
+            progress: Some(progress.clone()),
+        });
+        assert_eq!(field(&s, "progress"), Some(&*progress.to_string()));
+        assert_eq!(field(&s, "progress_quarter"), quarter, "{progress}");
+    }
+    assert_eq!(field(&look(pending()), "progress"), None);
+}

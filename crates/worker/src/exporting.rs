@@ -14,6 +14,7 @@ use gammaq_queue::settle::{Probe, Settlement, Verb};
 
 use crate::disposition::{Rules, account_trouble, rate_limited};
 use crate::findings::limits;
+use crate::settings::ExportSettings;
 
 /// How often Gamma is asked for a file again that it made in vain, or that is no such file.
 const TRIES: u64 = 3;
@@ -33,6 +34,16 @@ pub(crate) struct ExportRules {
     pub(crate) retry_for: Duration,
     /// Whether copies are kept.
     pub(crate) store: bool,
+}
+
+impl ExportRules {
+    pub(crate) const fn new(settings: &ExportSettings, store: bool) -> Self {
+        Self {
+            timeout: settings.timeout,
+            retry_for: settings.retry_for,
+            store,
+        }
+    }
 }
 
 /// What is done for a file.

@@ -1,6 +1,6 @@
 //! What an answer says beside its outcome, as fields of the record and of the account.
 
-use gammaq_gamma::{Completed, Credits, ExportLink, RateLimits};
+use gammaq_gamma::{Completed, Credits, ExportLink, RateLimits, percent};
 use gammaq_job::ExportFormat;
 use gammaq_queue::claim::Claimed;
 use gammaq_queue::settle::Settlement;
@@ -38,6 +38,14 @@ pub(crate) fn completed(s: &mut Settlement, job: &Claimed, done: &Completed) {
     );
     s.fields.push(("last_error", String::new()));
     credits(s, &done.credits);
+}
+
+/// How far a pending generation is. The quarter is for `events`, which are told of each once.
+pub(crate) fn progress(s: &mut Settlement, progress: &serde_json::Value) {
+    s.fields.push(("progress", progress.to_string()));
+    if let Some(percent) = percent(progress) {
+        s.fields.push(("progress_quarter", (percent / 25).to_string()));
+    }
 }
 
 pub(crate) fn credits(s: &mut Settlement, credits: &Credits) {

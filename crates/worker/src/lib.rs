@@ -4,6 +4,7 @@
 //! - [`run()`]: a worker's life. Its claimer takes jobs from the queue and hands them, through a backend for apalis,
 //!   to the steps (`steps/`, one file a step); each ends in an outcome, `disposition.rs` says what the queue does
 //!   next, and the settler writes it. Beside that run the roles (`roles/`, one file a role);
+//! - `callbacks/`: one attempt to tell a caller of the end of a job;
 //! - `admin/`: health and metrics, served over HTTP;
 //! - [`surroundings`]: what a worker gets from outside, real or simulated;
 //! - [`traces`]: the spans of jobs for OpenTelemetry, with the feature `otel`;
@@ -12,6 +13,8 @@
 mod admin;
 mod app;
 mod backend;
+mod budgets;
+mod callbacks;
 mod claimer;
 mod clock;
 mod disposition;

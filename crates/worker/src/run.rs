@@ -11,7 +11,6 @@ use apalis_core::worker::builder::WorkerBuilder;
 use apalis_core::worker::ext::parallelize::ParallelizeExt;
 use gammaq_queue::Queue;
 use gammaq_queue::claim::Step;
-use gammaq_queue::key_news::KeyNews;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -21,9 +20,12 @@ use tracing::Span;
 
 use crate::app::App;
 use crate::backend::QueueBackend;
+use crate::budgets;
 use crate::hold::Hold;
 use crate::outcome::Outcome;
-use crate::roles::{accounts, control, heartbeat, intake, reminder, renewer, service_manager, sweeper};
+use crate::roles::{
+    self, accounts, callbacks, control, heartbeat, intake, reminder, renewer, service_manager, sweeper,
+};
 use crate::settings::Settings;
 use crate::settler::{self, SettleLayer};
 use crate::surroundings::{ServiceManager, Surroundings};
@@ -54,6 +56,7 @@ pub async fn run_in(around: Surroundings, settings: &Settings, stop: Cancellatio
     }
     let manager = around.service_manager;
     let app = Arc::new(App::new(settings, around, stop.clone())?);
+    let calling = callbacks::Calling::new(&settings.callbacks)?;
     // Before anything is asked of Redis: whoever watches the start sees that it waits.
     let _admin = admin::start(&app, &settings.admin).await;
     if !start(&app, settings, manager).await? {
@@ -84,7 +87,12 @@ pub async fn run_in(around: Surroundings, settings: &Settings, stop: Cancellatio
         parts.spawn("heartbeat", heartbeat::run(Arc::clone(&app))),
         parts.spawn("sweeper", sweeper::run(Arc::clone(&app))),
         parts.spawn("control", control::run(Arc::clone(&app))),
+        parts.spawn("budgets", roles::budgets::run(Arc::clone(&app))),
     ];
+    let calling = match calling {
+        Some(calling) => parts.spawn("callbacks", callbacks::run(Arc::clone(&app), calling)),
+        None => app.spawn(std::future::ready(())),
+    };
     if let Some(watched) = accounts::Watched::new(settings) {
         roles.push(parts.spawn("accounts", accounts::run(Arc::clone(&app), watched)));
     }
@@ -113,6 +121,8 @@ pub async fn run_in(around: Surroundings, settings: &Settings, stop: Cancellatio
         let _ = intake.await;
         // Every sender of settlements is gone by now, or goes with the last step.
         let _ = settling.await;
+        // What was begun is noted, where there is time: else the caller is told once more.
+        let _ = calling.await;
         if let Err(error) = app.queue.sign_off(&app.worker).await {
             tracing::debug!(%error, "could not sign off");
         }
@@ -205,22 +215,14 @@ async fn prepare(app: &App, settings: &Settings) -> Result<(), gammaq_queue::Err
     app.clock.heard(app.queue.time().await?);
     app.queue.create_inbox().await?;
     for (name, account) in settings.accounts.iter() {
-        let budget = account.budget();
-        let registered = app.queue.register_account(name.as_str(), budget).await;
-        if let Err(error @ gammaq_queue::Error::Full(_)) = registered {
-            // What is under way can go on; the account keeps the budget that stands there.
-            tracing::warn!(%error, account = %name, "the account's budget could not be written");
-            continue;
+        app.budgets.put(name.as_str(), account.budget());
+    }
+    match budgets::write_all(app).await {
+        // What is under way can go on; nothing is submitted until they are written.
+        Err(error @ gammaq_queue::Error::Full(_)) => {
+            tracing::warn!(%error, "nothing is submitted: the accounts' budgets could not be written");
         }
-        if let Some(old) = registered? {
-            tracing::warn!(
-                account = %name, limit = budget.limit, window = ?budget.window, floor = ?budget.credits_floor,
-                old_limit = old.limit, old_window = ?old.window, old_floor = ?old.credits_floor, "this worker's budget of the account replaces another one in Redis"
-            );
-        }
-        app.queue
-            .note_key(&app.worker, name.as_str(), KeyNews::Held)
-            .await?;
+        written => written?,
     }
     // Last: from here on another life of the queue is refused, and until here nothing was done in this one.
     app.queue.begin_life(app.chance.number()).await

@@ -137,11 +137,7 @@ impl Surroundings {
     /// # Errors
     /// Where a part can't be built from the settings.
     pub fn real(settings: &Settings) -> Result<Self, Error> {
-        let gamma = Client::new(&ClientSettings {
-            connect_timeout: settings.gamma.connect_timeout,
-            request_timeout: settings.gamma.request_timeout,
-            ..ClientSettings::default()
-        })?;
+        let gamma = gamma(settings)?;
         let host = hostname();
         let pid = std::process::id();
         Ok(Self {
@@ -160,6 +156,18 @@ impl Surroundings {
             service_manager: ServiceManager::of_environment(),
         })
     }
+}
+
+/// The client for Gamma that the settings describe.
+///
+/// # Errors
+/// Where it can't be built, most often because the system has no root certificates.
+pub fn gamma(settings: &Settings) -> Result<Client, Error> {
+    Ok(Client::new(&ClientSettings {
+        connect_timeout: settings.gamma.connect_timeout,
+        request_timeout: settings.gamma.request_timeout,
+        ..ClientSettings::default()
+    })?)
 }
 
 /// One source of chance for a whole worker.

@@ -19,8 +19,10 @@ async fn numbers_change_while_jobs_run_and_a_job_tells_its_story() {
     assert!(terminal.is_taken());
     let _worker = stage.worker("worker", &[]).await;
     counts(&terminal, "completed", 0).await;
+    // All at once for a while; they end one after the other.
     for n in 0..3 {
-        stage.submit(&format!("deck-{n}"), "text").await;
+        let text = format!("text [[fake:time={}s]]", n + 2);
+        stage.submit(&format!("deck-{n}"), &text).await;
     }
     counts(&terminal, "under way", 3).await;
     counts(&terminal, "completed", 3).await;

@@ -8,7 +8,7 @@ use gammaq_worker::settings::{Overrides, Problems, Settings, Source};
 
 use crate::{SECRET, word};
 
-const KEYS: [&str; 24] = [
+const KEYS: [&str; 25] = [
     "redis.url",
     "redis.mode",
     "redis.queue",
@@ -31,6 +31,7 @@ const KEYS: [&str; 24] = [
     "exports.allowed_hosts",
     "results.ttl",
     "results.keep_requests",
+    "results.max_jobs",
     "log.filter",
     "admin.listen",
 ];

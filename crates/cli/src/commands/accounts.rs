@@ -1,5 +1,7 @@
 //! `gammaq accounts`: what each may start and when, and what it spent.
 
+mod days;
+
 use clap::Args;
 use gammaq_job::AccountName;
 use gammaq_job::json::cut;
@@ -17,6 +19,9 @@ use crate::output::{bar, table, time};
 pub(crate) struct AccountsArgs {
     /// One account, with all that is known of it.
     name: Option<AccountName>,
+    /// What each of the last so many days cost instead, today first; 35 are kept.
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=i64::from(DAYS_KEPT)))]
+    days: Option<u32>,
 }
 
 /// The most accounts of one answer.
@@ -38,11 +43,19 @@ const TOLD: [&str; 10] = [
 pub(crate) async fn run(context: &Context, args: &AccountsArgs) -> anyhow::Result<Code> {
     let producer = context.connect().await?;
     let queue = producer.queue();
+    if let Some(number) = args.days {
+        if let Some(name) = &args.name {
+            known(context, queue, name).await?;
+        }
+        let days = spending(queue, number).await?;
+        days::show(context, &days, args.name.as_ref().map(AccountName::as_str))?;
+        return Ok(Code::Done);
+    }
     if let Some(name) = &args.name {
         return one(context, queue, name).await;
     }
     let views = queue.accounts(MOST).await?;
-    let days = spending(queue).await?;
+    let days = spending(queue, DAYS_KEPT).await?;
     if context.json {
         let mut value = serde_json::to_value(&views)?;
         value["spending"] = serde_json::to_value(&days)?;
@@ -80,17 +93,22 @@ pub(super) fn context_broken(broken: &std::collections::BTreeSet<String>) {
     }
 }
 
-async fn one(context: &Context, queue: &Queue, name: &AccountName) -> anyhow::Result<Code> {
-    if !queue.knows_account(name.as_str()).await? {
-        return Err(NoSuchAccount {
-            name: name.to_string(),
-            queue: context.queue_name(queue),
-        }
-        .into());
+async fn known(context: &Context, queue: &Queue, name: &AccountName) -> anyhow::Result<()> {
+    if queue.knows_account(name.as_str()).await? {
+        return Ok(());
     }
+    Err(NoSuchAccount {
+        name: name.to_string(),
+        queue: context.queue_name(queue),
+    }
+    .into())
+}
+
+async fn one(context: &Context, queue: &Queue, name: &AccountName) -> anyhow::Result<Code> {
+    known(context, queue, name).await?;
     let now = queue.time().await?;
     let view = queue.account(name.as_str()).await?;
-    let days = spending(queue).await?;
+    let days = spending(queue, DAYS_KEPT).await?;
     if context.json {
         let of_account = |day: &Day| {
             let spent = sum_of(std::slice::from_ref(day), name.as_str());
@@ -131,9 +149,9 @@ pub(super) fn table(accounts: &[AccountView], now: u64) -> String {
     table::table(&columns, accounts.iter().map(row))
 }
 
-/// The days that are kept, today first. Where one is broken by hand, none, and it is said.
-async fn spending(queue: &Queue) -> anyhow::Result<Vec<Day>> {
-    match queue.spending(DAYS_KEPT).await {
+/// The last so many days, today first. Where one is broken by hand, none, and it is said.
+async fn spending(queue: &Queue, days: u32) -> anyhow::Result<Vec<Day>> {
+    match queue.spending(days).await {
         Err(gammaq_queue::Error::Refused(why)) => {
             note(&format!("what was spent can't be read: {}", cut(&why, 200)));
             Ok(Vec::new())

@@ -4,7 +4,7 @@ use clap::Args;
 use comfy_table::Cell;
 use gammaq_job::json::cut;
 use gammaq_job::{AccountName, State};
-use gammaq_queue::read::pages::{Cursor, Filter, JobPage, JobRow};
+use gammaq_queue::read::pages::{CallbackList, Cursor, Filter, JobPage, JobRow};
 use serde_json::Value;
 
 use crate::context::{Context, note};
@@ -25,6 +25,9 @@ pub(crate) struct ListArgs {
     /// ago (10m), or a time (Unix milliseconds, RFC 3339).
     #[arg(long, value_name = "WHEN")]
     since: Option<String>,
+    /// Only jobs whose caller is still to be called back (due), or could not be (failed).
+    #[arg(long, value_name = "WHICH")]
+    callback: Option<CallbackList>,
     /// How many.
     #[arg(long, default_value_t = 50, value_name = "COUNT", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     limit: u32,
@@ -46,6 +49,7 @@ pub(crate) async fn run(context: &Context, args: &ListArgs) -> anyhow::Result<Co
         state: args.state,
         account: args.account.as_ref().map(ToString::to_string),
         since: since.map_err(|what| Usage(format!("--since: {what}")))?,
+        callback: args.callback,
     };
     let limit = usize::try_from(args.limit)?;
     let page = queue.jobs(&filter, args.after.as_ref(), limit).await?;
@@ -73,7 +77,10 @@ pub(crate) async fn run(context: &Context, args: &ListArgs) -> anyhow::Result<Co
             "NEXT STEP",
             "WHAT THERE IS TO SAY",
         ];
-        context.line(table::table(&columns, page.jobs.iter().map(|job| row(job, now))))?;
+        context.line(table::table(
+            &columns,
+            page.jobs.iter().map(|job| row(job, now, args.callback)),
+        ))?;
     }
     tell_rest(&page);
     if inbox > 0 {
@@ -99,16 +106,17 @@ fn tell_rest(page: &JobPage) {
     super::accounts::context_broken(&page.broken);
 }
 
-fn row(job: &JobRow, now: u64) -> Vec<Cell> {
+fn row(job: &JobRow, now: u64, callback: Option<CallbackList>) -> Vec<Cell> {
     let age = job.created_at.map(|it| time::span(now.saturating_sub(it)));
     let next = job.next_at.map(|it| time::relative(now, it));
+    let of_callback = callback.and_then(|_| job.callback_error.clone());
     vec![
         Cell::new(&job.id),
         table::state_cell(&job.state),
         Cell::new(&job.account),
         Cell::new(age.unwrap_or_default()),
         Cell::new(next.unwrap_or_default()),
-        Cell::new(cut(&says(job), 100)),
+        Cell::new(cut(&of_callback.unwrap_or_else(|| says(job)), 100)),
     ]
 }
 

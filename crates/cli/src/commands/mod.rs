@@ -8,6 +8,7 @@ pub(crate) mod enqueue;
 pub(crate) mod events;
 mod fake_gamma;
 pub(crate) mod list;
+pub(crate) mod listing;
 pub(crate) mod man;
 pub(crate) mod operate;
 pub(crate) mod show;
@@ -16,6 +17,7 @@ pub(crate) mod top;
 pub(crate) mod wait;
 mod worker;
 
+use gammaq_gamma::Listing;
 use tokio::runtime::Builder;
 
 use crate::args::{Cli, Command};
@@ -40,6 +42,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Code> {
             Command::List(args) => list::run(&context, &args).await,
             Command::Show(args) => show::run(&context, &args).await,
             Command::Accounts(args) => accounts::run(&context, &args).await,
+            Command::Themes(args) => listing::run(&context, Listing::Themes, &args).await,
+            Command::Folders(args) => listing::run(&context, Listing::Folders, &args).await,
             Command::Events(args) => events::run(&context, &args).await,
             Command::Top(args) => top::run(&context, &args).await,
             Command::Cancel(args) => operate::cancel(&context, args).await,

@@ -54,6 +54,9 @@ pub(crate) fn text(result: &JobResult, paint: Paint) -> String {
             .unwrap_or_default();
         line("credits", &format!("{deducted}{left}"));
     }
+    if let Some(summary) = &result.summary {
+        line("summary", &gammaq_job::json::cut(summary, 1_000));
+    }
     if let Some(meta) = &result.meta {
         line("meta", &gammaq_job::json::cut(meta, 200));
     }

@@ -9,6 +9,7 @@
 mod accounts;
 mod broken;
 mod doctor;
+mod dry_run;
 mod enqueue;
 mod following;
 // The worker by hand of the producer's tests.

@@ -68,7 +68,7 @@ ailments! {
     AofOff "aof_off" Warning false "Without an append-only file a crash of the server loses jobs, and ids of generations that were paid for." "redis-cli CONFIG SET appendonly yes, and the same in redis.conf";
     Fsync "aof_fsync" Warning false "The append-only file is not synced at every write: a power cut loses the last second or more, with ids that were paid for." "redis-cli CONFIG SET appendfsync always, and the same in redis.conf";
     AofFailing "aof_write_failing" Error false "The server can't write its append-only file." "look at its disk and its log";
-    SnapshotFailing "snapshot_failing" Error false "The server's last snapshot failed; it may refuse writes for that." "look at its disk and its log, then redis-cli BGSAVE";
+    SnapshotFailing "snapshot_failing" Error false "The server's last snapshot failed; it may refuse writes for that." "look at its disk and its log, then redis-cli BGSAVE SCHEDULE";
     Slow "slow_answers" Warning false "The server takes long to answer: leases and submits get tight." "look at its load, redis-cli SLOWLOG GET, and the network";
     ClockOff "clock_off" Warning false "The server's clock and this machine's differ by more than 2 s; by run_at and in logs, people's times don't fit the queue's." "mend the clock that is wrong (NTP)";
     ClockWrong "clock_wrong" Error false "The server's clock and this machine's differ by more than 30 s." "mend the clock that is wrong (NTP); the queue goes by the server's";

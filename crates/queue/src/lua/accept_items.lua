@@ -1,4 +1,13 @@
 -- The second part of accept_jobs: writes the jobs.
+
+-- An earlier job of this id expired: what it left must not be taken for the new one's.
+local function forget_end(id)
+  for _, state in ipairs({ 'completed', 'failed', 'timed_out', 'cancelled' }) do redis.call('ZREM', key(state), id) end
+  redis.call('ZREM', key('links'), id)
+  redis.call('UNLINK', key('result:' .. id))
+  forget_callback(id)
+end
+
 -- No write may fail by type once the first is made.
 local function zset(name)
   local kind = redis.call('TYPE', key(name)).ok

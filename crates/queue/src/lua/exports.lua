@@ -31,4 +31,5 @@ local function rest(id, r)
   redis.call('ZREM', key('due'), id)
   write_result(id, ttl_ms)
   redis.call('PEXPIRE', job_key(id), ttl_ms)
+  keep_for_callback(id, CALLBACK_KEPT_MS)
 end

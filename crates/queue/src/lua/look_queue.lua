@@ -3,8 +3,9 @@
 -- ARGV: events_cap ttl_ms named most account...
 --   account...  are looked at first, then those with jobs in line, soonest first, then any other: `most` in all
 --   named       so many of them are answered one by one; of the others sums
--- Returns: now inbox due oldest_due workers ended accounts others; a number is -1 where its key is of another type
---   oldest_due  the earliest time in `due`, '' where it is empty;  ended  a number for each of INDEXED
+-- Returns: now inbox due oldest_due workers ended accounts others callbacks oldest_callback callback_failed; a number is -1
+-- where its key is of another type
+--   oldest_due  and oldest_callback: the earliest time in `due` and `callbacks`, '' where they are empty;  ended  a number for each of INDEXED
 -- account: name pending used limit paused credits_remaining, the last as Gamma said it, or ''
 -- others: how many they are, then pending used limit paused
 local INDEXED = { 'ambiguous', 'completed', 'failed', 'timed_out', 'cancelled' }
@@ -56,4 +57,6 @@ end
 local ended = {}
 for i, state in ipairs(INDEXED) do ended[i] = number('ZCARD', key(state)) end
 return { int(now), number('XLEN', key('inbox')), number('ZCARD', key('due')),
-  list('ZRANGE', key('due'), 0, 0, 'WITHSCORES')[2] or '', number('ZCARD', key('workers')), ended, accounts, others }
+  list('ZRANGE', key('due'), 0, 0, 'WITHSCORES')[2] or '', number('ZCARD', key('workers')), ended, accounts, others,
+  number('ZCARD', key('callbacks')), list('ZRANGE', key('callbacks'), 0, 0, 'WITHSCORES')[2] or '',
+  number('ZCARD', key('callback_failed')) }

@@ -16,8 +16,10 @@ local function leave_end(id, r)
   redis.call('PERSIST', job_key(id))
   redis.call('ZREM', key(r.state), id)
   redis.call('DEL', key('result:' .. id))
+  forget_callback(id)
+  redis.call('HDEL', job_key(id), 'callback_status', 'callback_error', 'callback_at')
   redis.call('HDEL', job_key(id), 'error', 'last_error', 'finished_at', 'next_at', 'late', 'late_until', 'poll_failures',
-    'progress', 'submit_failures', 'unclear_answer', 'cancel_requested', 'cancel_requested_by')
+    'progress', 'progress_quarter', 'submit_failures', 'unclear_answer', 'cancel_requested', 'cancel_requested_by')
 end
 
 -- For one more submit. `attempts` and `intent` stay: by them a journal knows that Redis knows of the POSTs before, and a

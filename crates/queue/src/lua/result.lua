@@ -39,7 +39,7 @@ end
 local function write_result(id, ttl)
   local r = redis.call('HMGET', job_key(id), 'state', 'generation_id', 'gamma_id', 'gamma_url', 'export_url',
     'pdf_url', 'pptx_url', 'png_url', 'exports', 'credits_deducted', 'credits_remaining', 'warnings', 'error',
-    'account', 'meta', 'polls', 'created_at', 'submitted_at', 'finished_at', 'late', 'extra_generation_id')
+    'account', 'meta', 'polls', 'created_at', 'submitted_at', 'finished_at', 'late', 'extra_generation_id', 'summary')
   local urls = { pdf = r[6], pptx = r[7], png = r[8] }
   local out = { '{"id":', json_text(id), ',"state":', json_text(r[1]), ',"generationId":', json_text(r[2]),
     ',"gammaId":', json_text(r[3]), ',"gammaUrl":', json_text(r[4]), ',"exportUrl":', json_text(r[5]),
@@ -52,8 +52,8 @@ local function write_result(id, ttl)
     ',"finishedAt":', json_number(r[19]) }
   if r[20] then out[#out + 1] = ',"late":true' end
   if r[21] then out[#out + 1] = ',"extraGenerationId":' .. json_text(r[21]) end
-  out[#out + 1] = '}'
-  local text = table.concat(out)
+  if r[22] then out[#out + 1] = ',"summary":' .. json_text(r[22]) end
+  local text = table.concat(out) .. '}'
   if ttl == 'keep' then redis.call('SET', key('result:' .. id), text, 'XX', 'KEEPTTL')
   elseif ttl then redis.call('SET', key('result:' .. id), text, 'PX', ttl)
   else redis.call('SET', key('result:' .. id), text) end
@@ -65,16 +65,10 @@ local function end_job(id, state)
   redis.call('ZADD', key(state), int(now), id)
   count(state)
   -- What only mattered on the way.
-  redis.call('HDEL', job_key(id), 'worker', 'next_at', 'slot', 'submit_failures', 'poll_failures', 'progress')
+  redis.call('HDEL', job_key(id), 'worker', 'next_at', 'slot', 'submit_failures', 'poll_failures', 'progress', 'progress_quarter')
   if state == 'ambiguous' then return write_result(id, nil) end
   redis.call('HDEL', job_key(id), 'cancel_requested', 'cancel_requested_by')
   write_result(id, ttl_ms)
   redis.call('PEXPIRE', job_key(id), ttl_ms)
-end
-
--- An earlier job of this id expired: what it left must not be taken for the new one's.
-local function forget_end(id)
-  for _, state in ipairs({ 'completed', 'failed', 'timed_out', 'cancelled' }) do redis.call('ZREM', key(state), id) end
-  redis.call('ZREM', key('links'), id)
-  redis.call('UNLINK', key('result:' .. id))
+  call_back(id, state)
 end

@@ -18,7 +18,7 @@ local function settle(item)
   elseif item.probe == 'open' then redis.call('HDEL', account_key(r.account), 'probe_until')
   end
   set_account_fields(r.account, item.account_fields, id, worker)
-  set_fields(job_key(id), item.fields)
+  set_fields(job_key(id), with_progress(id, r.state, item.fields, worker))
 
   local verb, to = item.verb, TO[item.verb]
   if (r.state == 'generating' or r.state == 'timed_out') and verb ~= 'release' then count('polls') end

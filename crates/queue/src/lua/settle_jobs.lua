@@ -57,5 +57,6 @@ local function over(id, r, to)
   count('timed_out')
   redis.call('HSET', job_key(id), 'late_until', int(now + late_for))
   write_result(id, nil)
+  call_back(id, to)
   look_at(id, now + late)
 end

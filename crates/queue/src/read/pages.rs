@@ -9,7 +9,7 @@ mod row;
 
 use std::collections::BTreeSet;
 
-pub use cursor::{BadCursor, Cursor, Section};
+pub use cursor::{BadCursor, CallbackList, Cursor, Section};
 use gammaq_job::State;
 pub use row::JobRow;
 
@@ -34,6 +34,8 @@ pub struct Filter {
     /// Not older than this, Unix milliseconds: by the time at which they came into their final or parked state, and by
     /// that of their making where they are under way.
     pub since: Option<u64>,
+    /// Whose caller is to be told of their end, or could not be.
+    pub callback: Option<CallbackList>,
 }
 
 /// Some jobs: those under way by their next step, then those that wait by account and place, then those that ended, the
@@ -81,7 +83,7 @@ impl Queue {
                 let end_of_section = entries.len() < size;
                 let (entries, end_of_section) = match filter.since {
                     // An index of ended jobs is by time: what follows is older still.
-                    Some(since) if matches!(section, Section::Ended(_)) => {
+                    Some(since) if section.is_past() => {
                         let young = entries.iter().take_while(|it| it.score >= since as f64).count();
                         (entries[..young].to_vec(), end_of_section || young < entries.len())
                     }
@@ -123,6 +125,9 @@ impl Queue {
         broken: &mut BTreeSet<String>,
     ) -> Result<Vec<Section>, Error> {
         let wanted = |state: State| filter.state.is_none_or(|it| it == state);
+        if let Some(list) = filter.callback {
+            return Ok(vec![Section::Callbacks(list)]);
+        }
         let mut sections = Vec::new();
         // A timed-out job that is still looked at stands in both.
         if filter.state.is_none_or(|state| !State::INDEXED.contains(&state)) {
@@ -169,7 +174,7 @@ impl Queue {
         broken: &mut BTreeSet<String>,
     ) -> Result<Vec<Cursor>, Error> {
         let key = section.key(&self.keys);
-        let newest_first = matches!(section, Section::Ended(_));
+        let newest_first = section.is_past();
         let begin = match after {
             Some(after) => self.rank_after(&key, after, newest_first, broken).await?,
             None => 0,
@@ -242,7 +247,7 @@ impl Queue {
 fn matches(row: &JobRow, filter: &Filter, section: &Section) -> bool {
     let state = filter.state.is_none_or(|state| row.state == state.as_str());
     let account = filter.account.as_ref().is_none_or(|name| row.account == *name);
-    let ended = matches!(section, Section::Ended(_));
+    let ended = section.is_past();
     let since = filter
         .since
         .is_none_or(|since| ended || row.created_at.is_some_and(|at| at >= since));

@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 
 use crate::bench::bare;
+use crate::callback_operations::TOLD;
 use crate::operators::COMMANDS;
 use crate::run::run;
 
@@ -51,6 +52,14 @@ pub(crate) enum Op {
     },
     Wait,
     Sweep,
+    ClaimCallbacks {
+        worker: usize,
+        quick: bool,
+    },
+    Tell {
+        hold: usize,
+        outcome: usize,
+    },
     /// By an operator.
     Operate {
         id: u8,
@@ -74,6 +83,10 @@ fn operation(operators: bool) -> impl Strategy<Value = Op> {
         1 => (0..3_usize, any::<bool>()).prop_map(|(worker, quick)| Op::Renew { worker, quick }),
         2 => Just(Op::Wait),
         1 => Just(Op::Sweep),
+        4 => prop_oneof![
+            (0..3_usize, any::<bool>()).prop_map(|(worker, quick)| Op::ClaimCallbacks { worker, quick }),
+            (0..4_usize, 0..TOLD).prop_map(|(hold, outcome)| Op::Tell { hold, outcome }),
+        ],
         if operators { 5 } else { 0 } => (0..9_u8, 0..COMMANDS).prop_map(|(id, command)| Op::Operate { id, command }),
     ]
 }

@@ -1,6 +1,7 @@
 //! One run of operations: each is carried out, then the queue is compared with the model.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::time::Duration;
 
 use gammaq_job::State;
@@ -15,7 +16,7 @@ use gammaq_testkit::{Redis, eventually};
 use redis::aio::MultiplexedConnection;
 
 use crate::bench::{REQUEST, SETTLE, SOON, asking, generation, item, limited, millis, queue_at, settlement};
-use crate::budget::most_in_a_window;
+use crate::callback_operations::Calls;
 use crate::model::{Known, Model};
 use crate::older::Older;
 use crate::property::Op;
@@ -23,8 +24,8 @@ use crate::snapshot::Snapshot;
 
 const WORKERS: [&str; 3] = ["A", "B", "C"];
 pub(crate) const ACCOUNTS: [&str; 2] = ["x", "y"];
-const LIMITS: [u32; 2] = [3, 1];
-const WINDOW: u64 = 150;
+pub(crate) const LIMITS: [u32; 2] = [3, 1];
+pub(crate) const WINDOW: u64 = 150;
 const POLICY: SettlePolicy = SettlePolicy {
     pause_first: millis(20),
     pause_most: millis(60),
@@ -35,7 +36,7 @@ const POLICY: SettlePolicy = SettlePolicy {
 /// What was found wrong.
 pub(crate) type Checked = Result<(), String>;
 
-const fn lease(quick: bool) -> Duration {
+pub(crate) const fn lease(quick: bool) -> Duration {
     if quick { millis(30) } else { SOON }
 }
 
@@ -44,16 +45,17 @@ pub(crate) struct Run<'a> {
     pub(crate) queue: Queue,
     /// Where the last of the workers, and whoever sweeps, are of the release before.
     older: Option<Older>,
-    raw: &'a MultiplexedConnection,
+    pub(crate) raw: &'a MultiplexedConnection,
     pub(crate) model: Model,
-    last: Snapshot,
+    pub(crate) last: Snapshot,
     holds: Vec<(&'static str, Claimed)>,
     posts: Vec<(&'static str, Claimed)>,
     /// When POSTs arrived, by account and slot.
-    arrivals: BTreeMap<(String, String), u64>,
-    expires: bool,
+    pub(crate) arrivals: BTreeMap<(String, String), u64>,
+    pub(crate) expires: bool,
     /// Operations since an operator paused something, from 1 on.
     pub(crate) pauses: u32,
+    pub(crate) calls: Calls,
 }
 
 impl Run<'_> {
@@ -151,6 +153,8 @@ impl Run<'_> {
                     .await;
                 }
             }
+            Op::ClaimCallbacks { worker, quick } => self.claim_callbacks(WORKERS[worker], quick).await,
+            Op::Tell { hold, outcome } => self.tell(hold, outcome).await?,
             Op::Operate { id, command } => self.operate(id, command).await?,
             Op::Sweep => {
                 let taken = match &self.older {
@@ -181,6 +185,7 @@ impl Run<'_> {
             fields.push(("run_at", run_at.as_bytes()));
         }
         fields.extend((kind == 3).then_some(("priority", &b"1"[..])));
+        fields.extend((kind % 4 < 2).then_some(("callback", &b"https://example.com/"[..])));
         self.queue.append(&fields).await.unwrap();
         let entries = self.queue.read_inbox("intake", 9, millis(1)).await.unwrap();
         let items: Vec<_> = entries.iter().map(|entry| item(entry, true)).collect();
@@ -304,9 +309,14 @@ impl Run<'_> {
 
     pub(crate) async fn check(&mut self) -> Checked {
         let ids = (0..9).map(|id| format!("j{id}")).collect();
-        let now = Snapshot::of(&self.queue, self.raw, &ids, &ACCOUNTS).await;
+        let mut now = Snapshot::of(&self.queue, self.raw, &ids, &ACCOUNTS).await;
+        now.follow(&self.last);
         self.model.compare(&now, self.expires)?;
         now.check()?;
+        // The release before tells nobody of anything.
+        if self.older.is_none() {
+            now.check_callbacks()?;
+        }
         for (id, job) in &now.jobs {
             let Some(old) = self.last.jobs.get(id) else {
                 continue;
@@ -329,27 +339,6 @@ impl Run<'_> {
         self.last = now;
         Ok(())
     }
-
-    /// What can be said only of the whole.
-    async fn check_history(&self) -> Checked {
-        for (name, limit) in ACCOUNTS.iter().zip(LIMITS) {
-            let own = self.arrivals.iter().filter(|((account, _), _)| account == name);
-            let times: Vec<u64> = own.map(|(_, time)| *time).collect();
-            if most_in_a_window(&times, WINDOW) > limit as usize {
-                return Err(format!("{name}: more than {limit} in {WINDOW} ms: {times:?}"));
-            }
-        }
-        for event in self.queue.newest_events(10_000).await.unwrap() {
-            let (from, to) = (event.from.parse().ok(), event.state.parse());
-            match to {
-                Ok(to) if event.from != event.state && !is_legal(from, to) => {
-                    return Err(format!("{event:?}"));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
 }
 
 /// Runs `ops` on a queue of its own; where it `expires`, results are kept for a moment only, and where it is `mixed`,
@@ -364,6 +353,8 @@ pub(crate) async fn run(
 ) -> Checked {
     let policy = Policy {
         results_ttl: if expires { millis(60) } else { SOON },
+        // And few are kept, so that sweeping takes some before their time.
+        max_jobs: if expires { NonZeroU64::new(1) } else { None },
         ..Policy::default()
     };
     let queue = queue_at(redis, &format!("case-{case}"), policy);
@@ -389,6 +380,7 @@ pub(crate) async fn run(
         arrivals: BTreeMap::new(),
         expires,
         pauses: 0,
+        calls: Calls::default(),
     };
     run.check().await?;
     for (n, op) in ops.iter().enumerate() {
@@ -396,5 +388,6 @@ pub(crate) async fn run(
             .await
             .map_err(|what| format!("operation {n}, {op:?}: {what}"))?;
     }
-    run.check_history().await
+    run.check_history().await?;
+    if mixed { Ok(()) } else { run.tell_all().await }
 }

@@ -43,6 +43,11 @@ pub(crate) struct Snapshot {
     pub(crate) pending: BTreeMap<String, Scores>,
     pub(crate) budget: BTreeMap<String, Scores>,
     pub(crate) account: BTreeMap<String, BTreeMap<String, String>>,
+    /// Slots of queued jobs whose lease has once ended. From then on a slot is charged no more, and a lease that is renewed
+    /// all the same gives it back to nobody: `begin_submit` says `late` without it, as the model holds it to.
+    lapsed: BTreeSet<String>,
+    pub(crate) callbacks: Scores,
+    pub(crate) callback_failed: Scores,
 }
 
 impl Snapshot {
@@ -67,6 +72,8 @@ impl Snapshot {
         };
         zset(keys.due());
         zset(keys.accounts());
+        zset(keys.callbacks());
+        zset(keys.callback_failed());
         State::INDEXED.iter().for_each(|state| zset(keys.index(*state)));
         for name in names {
             zset(keys.pending(name));
@@ -91,6 +98,8 @@ impl Snapshot {
         }
         snapshot.due = scores(&mut answers);
         snapshot.accounts = scores(&mut answers);
+        snapshot.callbacks = scores(&mut answers);
+        snapshot.callback_failed = scores(&mut answers);
         for state in State::INDEXED {
             snapshot.ended.insert(state, scores(&mut answers));
         }
@@ -103,6 +112,14 @@ impl Snapshot {
         }
         snapshot.now = queue.time().await.unwrap();
         snapshot
+    }
+
+    /// Takes over what only the snapshot before shows.
+    pub(crate) fn follow(&mut self, before: &Self) {
+        let queued = before.jobs.iter().filter(|(_, job)| job.state() == State::Queued);
+        let ended = queued.filter(|(id, _)| before.due.get(*id).is_some_and(|end| *end as u64 <= self.now));
+        let slots = ended.map(|(_, job)| job.get("slot").to_owned());
+        self.lapsed = slots.chain(before.lapsed.iter().cloned()).collect();
     }
 
     /// A field of an account as a number.
@@ -181,6 +198,7 @@ impl Snapshot {
         for job in held {
             // Until the POST is begun as long as the job is held; then until its window is over.
             let live = match job.state() {
+                State::Queued if self.lapsed.contains(job.get("slot")) => false,
                 State::Queued => self
                     .due
                     .get(job.get("id"))

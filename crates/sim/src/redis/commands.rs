@@ -54,6 +54,7 @@ const COMMANDS: &[(&str, Effect, Run)] = &[
     ("ZCARD", Reads, sets::zcard),
     ("ZRANGE", Reads, sets::zrange),
     ("ZRANGEBYSCORE", Reads, sets::zrangebyscore),
+    ("ZRANK", Reads, sets::zrank),
     ("ZREM", Writes, sets::zrem),
     ("ZREMRANGEBYSCORE", Writes, sets::zremrangebyscore),
     ("ZREVRANGE", Reads, sets::zrevrange),

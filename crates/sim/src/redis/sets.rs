@@ -96,6 +96,14 @@ pub(crate) fn zscore(store: &mut Store, args: &mut Args<'_>) -> Outcome {
     ))
 }
 
+pub(crate) fn zrank(store: &mut Store, args: &mut Args<'_>) -> Outcome {
+    let (key, member) = (args.next()?, args.next()?);
+    args.end()?;
+    let zset = store.get::<Zset>(key)?;
+    let rank = zset.and_then(|zset| zset.iter().position(|(known, _)| known == member));
+    Ok(rank.map_or_else(|| Reply::optional(None), Reply::number))
+}
+
 fn reply<'a>(found: impl Iterator<Item = (&'a [u8], f64)>, with_scores: bool) -> Reply {
     let mut out = Vec::new();
     for (member, score) in found {

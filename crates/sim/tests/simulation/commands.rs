@@ -101,6 +101,7 @@ impl Drawn {
             ("ZREM", "zff"),
             ("ZCARD", "z"),
             ("ZSCORE", "zf"),
+            ("ZRANK", "zf"),
             ("ZRANGE", "znnW"),
             ("ZREVRANGE", "znnW"),
             ("ZRANGEBYSCORE", "zrrWL"),

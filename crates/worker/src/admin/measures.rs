@@ -62,16 +62,22 @@ pub(crate) struct Measures {
     pub(crate) settle: Histogram,
     /// Looks at the queue that came to nothing.
     pub(crate) read_failures: Counter,
+    /// Callers that were told of an end.
+    pub(crate) told: Counter,
+    /// Callbacks that were given up.
+    pub(crate) given_up: Counter,
     submit: Histogram,
     poll: Histogram,
     export: Histogram,
     export_poll: Histogram,
     downloads: [(&'static str, Counter); 6],
+    callback: Histogram,
     running: Gauge,
     halted: Gauge,
     reconnects: Counter,
     answers: Mutex<BTreeMap<(Exchange, Option<u16>), Counter>>,
     credits: Mutex<BTreeMap<String, Counter>>,
+    called: Mutex<BTreeMap<Option<u16>, Counter>>,
     recorder: Option<PrometheusRecorder>,
 }
 
@@ -91,10 +97,20 @@ impl Measures {
             Some(recorder) => recorder.register_histogram(&key, &METADATA),
             None => Histogram::noop(),
         };
+        let told = |outcome| {
+            let labels = vec![Label::from_static_parts("outcome", outcome)];
+            count(recorder.as_ref(), Key::from_parts(names::CALLBACKS_TOLD, labels))
+        };
         let exchange = |kind: Exchange| {
             let labels = vec![Label::from_static_parts("kind", kind.as_str())];
             histogram(Key::from_parts(names::HTTP_SECONDS, labels))
         };
+        // There from the start: nobody may have been called yet, and the first time is a change, too.
+        let unanswered = vec![Label::from_static_parts("status", "none")];
+        let _ = count(
+            recorder.as_ref(),
+            Key::from_parts(names::CALLBACK_REQUESTS, unanswered),
+        );
         gauge(names::CAPACITY).set(capacity as f64);
         if let Some(recorder) = &recorder {
             let labels = vec![Label::from_static_parts("version", env!("CARGO_PKG_VERSION"))];
@@ -108,6 +124,9 @@ impl Measures {
             claim: histogram(Key::from_static_name(names::CLAIM_SECONDS)),
             settle: histogram(Key::from_static_name(names::SETTLE_SECONDS)),
             read_failures: counter(names::READ_FAILURES),
+            told: told("delivered"),
+            given_up: told("failed"),
+            callback: histogram(Key::from_static_name(names::CALLBACK_SECONDS)),
             submit: exchange(Exchange::Submit),
             poll: exchange(Exchange::Poll),
             export: exchange(Exchange::Export),
@@ -125,6 +144,7 @@ impl Measures {
             reconnects: counter(names::REDIS_RECONNECTS),
             answers: Mutex::default(),
             credits: Mutex::default(),
+            called: Mutex::default(),
             recorder,
         })
     }
@@ -160,6 +180,23 @@ impl Measures {
         for (_, counter) in self.downloads.iter().filter(|(known, _)| *known == word) {
             counter.increment(1);
         }
+    }
+
+    /// An attempt to call a caller back is over; `status` is what was answered, if anything was.
+    pub(crate) fn called(&self, status: Option<u16>, time: Duration) {
+        self.callback.record(time);
+        let mut called = self.called.lock().unwrap_or_else(PoisonError::into_inner);
+        called
+            .entry(status)
+            .or_insert_with(|| {
+                let status = status.map_or_else(|| "none".to_owned(), |status| status.to_string());
+                let labels = vec![Label::new("status", status)];
+                count(
+                    self.recorder.as_ref(),
+                    Key::from_parts(names::CALLBACK_REQUESTS, labels),
+                )
+            })
+            .increment(1);
     }
 
     /// Gamma took credits for a job of this account that ended.
@@ -251,6 +288,10 @@ fn render_gauges(text: &mut String, gauges: &Gauges) {
     write_metric(text, names::DUE, one(gauges.due));
     let late = gauges.oldest_late.as_secs_f64().to_string();
     write_metric(text, names::OLDEST_LATE, [(String::new(), late)]);
+    write_metric(text, names::CALLBACKS_DUE, one(gauges.callbacks));
+    let late = gauges.oldest_callback_late.as_secs_f64().to_string();
+    write_metric(text, names::CALLBACK_LATE, [(String::new(), late)]);
+    write_metric(text, names::CALLBACKS_FAILED, one(gauges.callback_failed));
     let ended = gauges.ended.iter();
     let ended =
         ended.filter_map(|(state, jobs)| Some((label("state", state.as_str()), (*jobs)?.to_string())));
@@ -314,68 +355,5 @@ fn write_metric(text: &mut String, name: &str, samples: impl IntoIterator<Item =
 }
 
 #[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::*;
-
-    #[test]
-    fn accounts_without_number_are_summed_and_names_escaped() {
-        let measures = Measures::new(true, 7).unwrap();
-        for n in 0..NAMED + 50 {
-            measures.deducted(&format!("a{n}"), 2);
-        }
-        measures.deducted("a0", 3);
-        let text = measures.recorder.as_ref().unwrap().handle().render();
-        assert_eq!(text.matches("gammaq_credits_deducted_total{").count(), NAMED + 1);
-        assert!(
-            text.contains("gammaq_credits_deducted_total{account=\"a0\"} 5\n"),
-            "{text}"
-        );
-        assert!(
-            text.contains("gammaq_credits_deducted_total{account=\"other\"} 100\n"),
-            "{text}"
-        );
-        assert_eq!(label("account", "a\"b\\c\nd"), r#"{account="a\"b\\c\nd"}"#);
-    }
-
-    #[test]
-    fn answers_are_counted_by_kind_and_status() {
-        let measures = Arc::new(Measures::new(true, 7).unwrap());
-        let threads: Vec<_> = (0..4)
-            .map(|_| {
-                let measures = Arc::clone(&measures);
-                std::thread::spawn(move || {
-                    for _ in 0..250 {
-                        measures.answered(Exchange::Poll, Some(200), Duration::from_millis(3));
-                        measures.answered(Exchange::Submit, None, Duration::from_secs(9));
-                    }
-                })
-            })
-            .collect();
-        threads.into_iter().for_each(|thread| thread.join().unwrap());
-        let text = measures.recorder.as_ref().unwrap().handle().render();
-        for line in [
-            "gammaq_http_requests_total{kind=\"poll\",status=\"200\"} 1000",
-            "gammaq_http_requests_total{kind=\"submit\",status=\"none\"} 1000",
-            "gammaq_http_request_duration_seconds_bucket{kind=\"poll\",le=\"0.0025\"} 0",
-            "gammaq_http_request_duration_seconds_bucket{kind=\"poll\",le=\"0.005\"} 1000",
-            "gammaq_http_request_duration_seconds_bucket{kind=\"submit\",le=\"5\"} 0",
-            "gammaq_http_request_duration_seconds_bucket{kind=\"submit\",le=\"10\"} 1000",
-            "gammaq_worker_capacity_jobs 7",
-            "gammaq_job_transitions_total{from=\"none\",to=\"queued\"} 0",
-            "# TYPE gammaq_poll_lateness_seconds histogram",
-        ] {
-            assert!(text.lines().any(|it| it == line), "{line} is missing in\n{text}");
-        }
-    }
-
-    #[test]
-    fn off_nothing_is_kept() {
-        let measures = Measures::new(false, 7).unwrap();
-        measures.deducted("a", 2);
-        measures.answered(Exchange::Poll, Some(200), Duration::ZERO);
-        measures.claim.record(0.5);
-        assert!(measures.recorder.is_none());
-    }
-}
+#[path = "measures_tests.rs"]
+mod tests;

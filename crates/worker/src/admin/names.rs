@@ -59,6 +59,12 @@ metrics! {
         "Downloads of files by what they came to: stored, again, expired, wrong_type, refused, or full (the disk)";
     READ_FAILURES = "gammaq_queue_read_failures_total", Counter, "reads", [],
         "Times that the queue could not be read for metrics or readiness within a second";
+    CALLBACK_REQUESTS = "gammaq_callback_requests_total", Counter, "requests", ["status"],
+        "Attempts to call a caller back by the status that was answered; none where no answer came or nothing was sent";
+    CALLBACKS_TOLD = "gammaq_callbacks_total", Counter, "callbacks", ["outcome"],
+        "Callbacks that are over: delivered, or failed where they were given up";
+    CALLBACK_SECONDS = "gammaq_callback_request_duration_seconds", Histogram, "seconds", [],
+        "Time of one attempt to call a caller back, in seconds";
     HTTP_SECONDS = "gammaq_http_request_duration_seconds", Histogram, "seconds", ["kind"],
         "Time from the start of a request to Gamma to the end of its answer, in seconds";
     POLL_LATENESS = "gammaq_poll_lateness_seconds", Histogram, "seconds", [],
@@ -73,6 +79,12 @@ metrics! {
         "Jobs in the schedule: polled, delayed or held by a worker";
     OLDEST_LATE = "gammaq_oldest_due_lateness_seconds", Gauge, "seconds", [],
         "How late the oldest step in the schedule is, in seconds";
+    CALLBACKS_DUE = "gammaq_callbacks_due", Gauge, "callbacks", [],
+        "Callbacks that are to be made: new, waiting for another attempt, or under way";
+    CALLBACK_LATE = "gammaq_oldest_callback_lateness_seconds", Gauge, "seconds", [],
+        "How late the oldest callback is, in seconds";
+    CALLBACKS_FAILED = "gammaq_callbacks_failed", Gauge, "callbacks", [],
+        "Callbacks that were given up, as long as their jobs are kept";
     JOBS = "gammaq_jobs", Gauge, "jobs", ["state"],
         "Jobs that ended or are parked, by state, as long as they are kept";
     PENDING = "gammaq_account_pending_jobs", Gauge, "jobs", ["account"],

@@ -59,11 +59,16 @@ pub async fn suspects(directory: &Path, queue: &Queue) -> Result<Vec<Suspect>, E
         })?;
     let posts = index.since(0);
     let now = queue.time().await?;
+    // What was swept for want of room is gone rightly.
+    let swept_until = queue.swept_until().await?;
     let mut found = Vec::new();
     for page in posts.chunks(PAGE) {
         let ids: Vec<String> = page.iter().map(|post| post.intent.about.id.clone()).collect();
         let standings = queue.standings(&ids).await?;
         for (post, seen) in page.iter().zip(standings) {
+            if seen.is_none() && post.intent.at <= swept_until {
+                continue;
+            }
             if let Some(shows) = compare(post, seen.as_ref(), now, ttl) {
                 found.push(suspect(post, shows));
             }

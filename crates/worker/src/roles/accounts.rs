@@ -16,6 +16,7 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::time::Instant;
 
 use crate::app::App;
+use crate::budgets;
 use crate::settings::{Directory, Found, Settings, read_directory};
 
 /// Between two readings: names and contents, a few bytes each. A change takes effect within two of these, and a moment.
@@ -138,15 +139,17 @@ async fn take_in(app: &App, name: &AccountName, account: &mut Account, found: &F
         Ok(limits) => {
             let budget = limits.budget();
             // First: with a key and no budget the account would have the default one.
-            if account.budget != Some(budget) {
-                match app.queue.register_account(name.as_str(), budget).await {
-                    Ok(old) => {
+            if app.budgets.put(name.as_str(), budget) || account.budget != Some(budget) {
+                let written = budgets::write_all(app).await;
+                match written {
+                    Ok(()) if app.budgets.is_written(name.as_str()) => {
                         let (limit, window) = (budget.limit, budget.window);
                         let floor = budget.credits_floor;
-                        tracing::info!(account = %name, limit, ?window, ?floor, ?old, "what the account may start");
+                        tracing::info!(account = %name, limit, ?window, ?floor, "what the account may start");
                         account.budget = Some(budget);
                         app.schedule.at_most(Instant::now());
                     }
+                    Ok(()) => {}
                     Err(error) => tracing::debug!(%error, account = %name, "its budget waits for Redis"),
                 }
             }
@@ -199,6 +202,8 @@ async fn take_in(app: &App, name: &AccountName, account: &mut Account, found: &F
 
 /// The account's file is gone, and so is its key. What is under way with it ends as it began.
 fn gone(app: &App, name: &AccountName, account: &mut Account) -> Option<String> {
+    app.budgets.forget(name.as_str());
+    account.budget = None;
     if account.key.take().is_some() {
         app.keyring.take_away(name.as_str());
         account.news = Some(KeyNews::Gone);

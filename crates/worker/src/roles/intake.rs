@@ -189,6 +189,10 @@ async fn accept(app: &App, entries: Vec<InboxEntry>) {
             entry_id: &entry.id,
             fields: &entry.fields,
         });
+        if judged.job().callback.is_some() && !app.calls_back {
+            let warning = "callback: the worker that took this job in has no callbacks.secret_file; another one has to call";
+            judged.job_mut().warnings.push(warning.to_owned());
+        }
         batch.spans.push(Accepting::begin(app, &mut judged));
         let account_known = app.knows(judged.job().account.as_str());
         batch.items.push(AcceptItem {

@@ -1,6 +1,8 @@
 //! What a worker does beside the jobs in its hands, one file a role.
 
 pub(crate) mod accounts;
+pub(crate) mod budgets;
+pub(crate) mod callbacks;
 pub(crate) mod control;
 pub(crate) mod heartbeat;
 pub(crate) mod intake;

@@ -84,6 +84,8 @@ async fn compare(app: &App, journal: &Journal, all: bool) -> Result<bool, Error>
             }
         }
     }
+    let swept_until = app.queue.swept_until().await?;
+    missing.retain(|post| post.intent.at > swept_until);
     say_missing(app, journal, now, missing).await;
     Ok(done)
 }

@@ -199,6 +199,9 @@ keys! {
     RESULTS_TTL: Span = "results.ttl", Some("7d"),
         span(secs(1), days(365)),
         "how long results and records stay after the end";
+    RESULTS_MAX_JOBS: Count<NonZeroU64> = "results.max_jobs", None,
+        count_u64(1, 1_000_000_000),
+        "how many ended jobs of each state stay at the most, the newest; `results.ttl` holds beside it";
     RESULTS_KEEP_REQUESTS: Flag = "results.keep_requests", Some("false"),
         Flag,
         "whether the text of a request stays after its job completed";
@@ -206,11 +209,26 @@ keys! {
         count_u64(100, 10_000_000),
         "about how many entries the stream of events keeps";
     CALLBACKS_SECRET_FILE: FilePath = "callbacks.secret_file", None,
-        FilePath { to: "a file with a secret" },
-        "a file with the secret that signs callbacks";
+        FilePath { to: "a file with secrets" },
+        "a file with the secrets that sign callbacks, one a line: [docs/CALLBACKS.md](docs/CALLBACKS.md); without it this worker calls nobody";
     CALLBACKS_ALLOWED_HOSTS: Hosts = "callbacks.allowed_hosts", None,
         Hosts,
-        "the hosts that callbacks may go to";
+        "the hosts that callbacks may go to although they are not public";
+    CALLBACKS_TLS_CA_FILE: FilePath = "callbacks.tls_ca_file", None,
+        FilePath { to: "a PEM file" },
+        "who may sign the certificates of receivers, beside the public authorities";
+    CALLBACKS_TIMEOUT: Span = "callbacks.timeout", Some("15s"),
+        span(ms(10), mins(5)),
+        "how long one attempt may take, connection and answer included";
+    CALLBACKS_RETRY_FIRST: Span = "callbacks.retry_first", Some("10s"),
+        span(ms(10), days(1)),
+        "from the first attempt that failed to the next; it doubles from there";
+    CALLBACKS_RETRY_MOST: Span = "callbacks.retry_most", Some("2h"),
+        span(ms(10), days(1)),
+        "the longest wait between two attempts, unless the receiver asks for more; at least `callbacks.retry_first`";
+    CALLBACKS_RETRY_FOR: Span = "callbacks.retry_for", Some("1d"),
+        span(ms(10), days(7)),
+        "how long after the end attempts are made";
     ADMIN_LISTEN: Listen = "admin.listen", Some("127.0.0.1:9464"),
         Listen,
         "where the dashboard, `/metrics`, `/healthz` and `/readyz` are served: [docs/DASHBOARD.md](docs/DASHBOARD.md), [docs/METRICS.md](docs/METRICS.md)";

@@ -14,8 +14,8 @@ use super::quantities::in_words;
 use super::reader::Reader;
 use super::schema::{NOT_YET, NotYet};
 use super::sections::{
-    AdminSettings, CallbackSettings, ExportSettings, GammaSettings, LogSettings, OnAmbiguous, PollSettings,
-    RedisMode, RedisSettings, ResultSettings, Settings, SubmitSettings, WorkerSettings,
+    AdminSettings, ExportSettings, GammaSettings, LogSettings, OnAmbiguous, PollSettings, RedisMode,
+    RedisSettings, ResultSettings, Settings, SubmitSettings, WorkerSettings,
 };
 use super::source::Source;
 
@@ -121,7 +121,7 @@ impl Loader {
             worker: worker?,
             exports: exports?,
             results: results?,
-            callbacks,
+            callbacks: callbacks?,
             admin: admin?,
             log: log?,
             warnings: Vec::new(),
@@ -246,19 +246,10 @@ impl Loader {
         let r = &mut self.reader;
         Some(ResultSettings {
             ttl: r.value(&keys::RESULTS_TTL)?,
+            max_jobs: r.value(&keys::RESULTS_MAX_JOBS),
             keep_requests: r.value(&keys::RESULTS_KEEP_REQUESTS)?,
             events_cap: r.value(&keys::RESULTS_EVENTS_CAP)?,
         })
-    }
-
-    fn callbacks(&mut self) -> CallbackSettings {
-        CallbackSettings {
-            secret: self.secret_in(&keys::CALLBACKS_SECRET_FILE, None),
-            allowed_hosts: self
-                .reader
-                .value(&keys::CALLBACKS_ALLOWED_HOSTS)
-                .unwrap_or_default(),
-        }
     }
 
     fn admin(&mut self) -> Option<AdminSettings> {
@@ -292,6 +283,7 @@ impl Loader {
             poll,
             worker,
             redis,
+            callbacks,
             ..
         } = settings;
         let r = &mut self.reader;
@@ -325,6 +317,12 @@ impl Loader {
             &keys::POLL_BACKOFF_MAX,
             &keys::POLL_INTERVAL,
             at_least("poll.interval", poll.interval),
+        );
+        r.rule(
+            callbacks.retry_most >= callbacks.retry_first,
+            &keys::CALLBACKS_RETRY_MOST,
+            &keys::CALLBACKS_RETRY_FIRST,
+            at_least("callbacks.retry_first", callbacks.retry_first),
         );
         if redis.response_timeout >= worker.lease {
             r.warn(

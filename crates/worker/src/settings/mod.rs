@@ -10,6 +10,7 @@
 
 mod accounts;
 mod addresses;
+mod callbacks;
 mod directory;
 mod forms;
 mod keys;
@@ -38,3 +39,5 @@ pub use sections::{
     SubmitSettings, WorkerSettings,
 };
 pub use source::{Overrides, Source};
+
+pub use crate::callbacks::SigningKeys;

@@ -16,11 +16,7 @@ const MOST_BYTES: u64 = 64 * 1024;
 /// # Errors
 /// What is wrong with the file, without anything of what it holds.
 pub(super) fn read_secret(path: &Path) -> Result<SecretString, String> {
-    let mut text = String::new();
-    let read = File::open(path).and_then(|file| file.take(MOST_BYTES).read_to_string(&mut text));
-    if let Err(error) = read {
-        return Err(format!("this file can't be read: {error}"));
-    }
+    let text = read_text(path)?;
     let secret = text
         .strip_suffix('\n')
         .map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line));
@@ -33,6 +29,19 @@ pub(super) fn read_secret(path: &Path) -> Result<SecretString, String> {
         ));
     }
     Ok(SecretString::from(secret))
+}
+
+/// Reads a file of secrets, at most so much of it as any has.
+///
+/// # Errors
+/// Why it can't be read, without anything of what it holds.
+pub(super) fn read_text(path: &Path) -> Result<String, String> {
+    let mut text = String::new();
+    let read = File::open(path).and_then(|file| file.take(MOST_BYTES).read_to_string(&mut text));
+    match read {
+        Ok(_) => Ok(text),
+        Err(error) => Err(format!("this file can't be read: {error}")),
+    }
 }
 
 /// Whether everybody on this machine can read the file.

@@ -15,6 +15,7 @@ use url::Url;
 
 use super::addresses::{HostPattern, RedisUrl};
 use super::directory::Limits;
+use crate::callbacks::SigningKeys;
 
 /// Everything that an operator may set. Cheap enough to clone once a task; it never shows a secret.
 #[derive(Debug, Clone)]
@@ -192,6 +193,8 @@ pub struct ExportSettings {
 pub struct ResultSettings {
     /// How long results and records stay after the end.
     pub ttl: Duration,
+    /// How many ended jobs of each state stay at the most; any number where it isn't set.
+    pub max_jobs: Option<NonZeroU64>,
     /// Whether the text of a request stays after its job completed.
     pub keep_requests: bool,
     /// About how many entries the stream of events keeps.
@@ -202,9 +205,19 @@ pub struct ResultSettings {
 #[derive(Debug, Clone)]
 pub struct CallbackSettings {
     /// What callbacks are signed with. None for a client.
-    pub secret: Option<SecretString>,
-    /// The hosts that may be called.
+    pub keys: Option<SigningKeys>,
+    /// The hosts that may be called although they are not public.
     pub allowed_hosts: Vec<HostPattern>,
+    /// Authorities that may sign receivers' certificates, beside the public ones.
+    pub tls_ca_file: Option<PathBuf>,
+    /// The longest attempt.
+    pub timeout: Duration,
+    /// The wait after the first attempt that failed.
+    pub retry_first: Duration,
+    /// The longest wait.
+    pub retry_most: Duration,
+    /// How long after the end attempts are made.
+    pub retry_for: Duration,
 }
 
 /// Metrics, health and the dashboard.

@@ -1,5 +1,6 @@
 //! `gammaq enqueue`: one job, or a file of them.
 
+mod dry_run;
 mod jsonl;
 mod request;
 
@@ -27,6 +28,7 @@ const TRACES_WITHIN: Duration = Duration::from_secs(1);
 #[command(after_help = "Examples:\n  \
     gammaq enqueue \"Renewable energy\" --num-cards 8 --export pdf --wait\n  \
     gammaq enqueue --request '{\"inputText\":\"…\",\"textMode\":\"generate\"}' --id invoice-42\n  \
+    gammaq enqueue \"Renewable energy\" --num-cards 8 --dry-run\n  \
     gammaq enqueue --jsonl decks.jsonl --priority 7")]
 pub(crate) struct EnqueueArgs {
     #[command(flatten)]
@@ -38,6 +40,9 @@ pub(crate) struct EnqueueArgs {
     /// With --jsonl: leave out lines that can't be used, instead of enqueueing nothing.
     #[arg(long, requires = "jsonl")]
     skip_bad: bool,
+    /// Check everything, and show what would be sent and what it may cost; enqueue nothing. Redis is not asked.
+    #[arg(long, conflicts_with = "wait")]
+    dry_run: bool,
     /// Wait for the end, and print what became of it.
     #[arg(long)]
     wait: bool,
@@ -148,6 +153,10 @@ pub(crate) async fn run(context: &Context, args: EnqueueArgs) -> anyhow::Result<
 }
 
 async fn enqueue(context: &Context, args: EnqueueArgs) -> anyhow::Result<Code> {
+    if args.dry_run {
+        dry_run::show(context, &jobs(&args)?)?;
+        return Ok(Code::Done);
+    }
     let ids;
     let producer;
     if let Some(path) = &args.what.jsonl {
@@ -172,6 +181,17 @@ async fn enqueue(context: &Context, args: EnqueueArgs) -> anyhow::Result<Code> {
         return wait_for(context, &producer, ids, args.timeout_wait).await;
     }
     Ok(Code::Done)
+}
+
+/// The jobs that would be enqueued. `+10m` counts from this machine's clock, since no other is asked.
+fn jobs(args: &EnqueueArgs) -> anyhow::Result<Vec<NewJob>> {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let now = since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX));
+    let Some(path) = &args.what.jsonl else {
+        return Ok(vec![args.job.job(body(args)?, now)?]);
+    };
+    args.request.refuse_all("--jsonl")?;
+    jsonl::read(&read(path, u64::MAX)?, &args.job, now, args.skip_bad)
 }
 
 async fn one(producer: &Producer, flags: &JobFlags, body: Body) -> anyhow::Result<JobId> {

@@ -5,6 +5,30 @@ use gammaq_queue::read::story::Story;
 
 use crate::output::{bar, time};
 
+/// What became of telling the caller.
+fn called_back(story: &Story, status: &str) -> String {
+    let record = &story.record;
+    let state = record.get("callback_state").unwrap_or("?");
+    let attempts = match record.number("callback_attempts").unwrap_or(0) {
+        0 => "not tried yet".to_owned(),
+        1 => "one attempt".to_owned(),
+        n => format!("{n} attempts"),
+    };
+    let at = record.number("callback_at").map(|at| time::both(story.now, at));
+    let at = at.map(|at| format!(" {at}")).unwrap_or_default();
+    let why = record
+        .get("callback_error")
+        .map(|why| format!(": {}", cut(why, 400)));
+    let why = why.unwrap_or_default();
+    match status {
+        "due" if at.is_empty() => format!("that it is {state}: as soon as a worker calls; {attempts}"),
+        "due" => format!("that it is {state}: tried again{at}; {attempts}{why}"),
+        "delivered" => format!("that it is {state}: delivered{at}; {attempts}"),
+        "failed" => format!("that it is {state}: given up{at}; {attempts}{why}"),
+        other => format!("that it was {state}: {other}"),
+    }
+}
+
 pub(in crate::commands) fn about(story: &Story) -> Vec<String> {
     let record = &story.record;
     let text = |name: &str| record.get(name).unwrap_or("?");
@@ -54,6 +78,7 @@ pub(in crate::commands) fn about(story: &Story) -> Vec<String> {
         ("extra_generation_id", "paid twice"),
         ("attempts", "submits"),
         ("resubmits", "resubmits"),
+        ("progress", "progress"),
         ("polls", "looks"),
         ("poll_failures", "failed looks"),
         ("worker", "held by"),
@@ -67,6 +92,9 @@ pub(in crate::commands) fn about(story: &Story) -> Vec<String> {
         if let Some(value) = record.get(field).filter(|it| *it != "0") {
             line(name, cut(value, 400));
         }
+    }
+    if let Some(status) = record.get("callback_status") {
+        line("called back", called_back(story, status));
     }
     out
 }

@@ -153,7 +153,7 @@ impl Reader {
                 let filter = Filter {
                     state: *state,
                     account: account.clone(),
-                    since: None,
+                    ..Filter::default()
                 };
                 let now = queue.time().await?;
                 let page = queue.jobs(&filter, after.as_ref(), *limit).await?;

@@ -16,6 +16,37 @@ pub enum Section {
     Pending(String),
     /// The jobs that ended, or were parked, in a state.
     Ended(State),
+    /// The jobs whose caller is to be told of their end, or could not be.
+    Callbacks(CallbackList),
+}
+
+/// One of the two lists of callbacks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CallbackList {
+    /// To be made.
+    Due,
+    /// Given up.
+    Failed,
+}
+
+impl CallbackList {
+    /// What stands for it in texts.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Due => "due",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl FromStr for CallbackList {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let lists = [Self::Due, Self::Failed];
+        let found = lists.into_iter().find(|list| list.as_str() == text);
+        found.ok_or_else(|| "allowed: due, failed".to_owned())
+    }
 }
 
 impl Section {
@@ -24,7 +55,14 @@ impl Section {
             Self::Due => keys.due(),
             Self::Pending(account) => keys.pending(account),
             Self::Ended(state) => keys.index(*state),
+            Self::Callbacks(CallbackList::Due) => keys.callbacks(),
+            Self::Callbacks(CallbackList::Failed) => keys.callback_failed(),
         }
+    }
+
+    /// Whether it is by the time of what happened, of which the newest comes first.
+    pub(super) fn is_past(&self) -> bool {
+        matches!(self, Self::Ended(_) | Self::Callbacks(CallbackList::Failed))
     }
 }
 
@@ -51,6 +89,7 @@ impl fmt::Display for Cursor {
             Section::Due => f.write_str("due")?,
             Section::Pending(account) => write!(f, "pending:{account}")?,
             Section::Ended(state) => f.write_str(state.as_str())?,
+            Section::Callbacks(list) => write!(f, "callback:{}", list.as_str())?,
         }
         write!(f, ":{}:{}", self.score, self.member)
     }
@@ -67,6 +106,7 @@ impl FromStr for Cursor {
             Some(("pending", account)) => {
                 Section::Pending(AccountName::new(account).map_err(|_| BadCursor)?.to_string())
             }
+            Some(("callback", list)) => Section::Callbacks(list.parse().map_err(|_| BadCursor)?),
             Some(_) => return Err(BadCursor),
             None if section == "due" => Section::Due,
             None => match section.parse() {
@@ -104,6 +144,7 @@ mod tests {
             "pending:default:500000000000001:a.b_c",
             "completed:1763912410000:a",
             "timed_out:0:a",
+            "callback:failed:1763912410000:a",
         ] {
             assert_eq!(text.parse::<Cursor>().unwrap().to_string(), text);
         }
@@ -119,6 +160,7 @@ mod tests {
             "pending:a b:1:a",
             "more:pending:a:1:a",
             "completed:1:a b",
+            "callback:completed:1:a",
         ] {
             assert_eq!(text.parse::<Cursor>(), Err(BadCursor), "{text}");
         }

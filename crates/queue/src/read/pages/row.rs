@@ -45,9 +45,13 @@ pub struct JobRow {
     pub error: Option<serde_json::Value>,
     /// The last trouble on the way.
     pub last_error: Option<String>,
+    /// What became of telling its caller: due, delivered, failed, withdrawn.
+    pub callback_status: Option<String>,
+    /// Why its caller could not be told.
+    pub callback_error: Option<String>,
 }
 
-const FIELDS: [&str; 16] = [
+const FIELDS: [&str; 18] = [
     "state",
     "account",
     "kind",
@@ -64,6 +68,8 @@ const FIELDS: [&str; 16] = [
     "gamma_url",
     "error",
     "last_error",
+    "callback_status",
+    "callback_error",
 ];
 
 impl Queue {
@@ -135,5 +141,7 @@ fn row(id: &str, fields: Vec<Option<String>>) -> Option<JobRow> {
         gamma_url: text(),
         error: text().map(|it| serde_json::from_str(&it).unwrap_or(serde_json::Value::String(it))),
         last_error: text(),
+        callback_status: text(),
+        callback_error: text(),
     })
 }

@@ -1,5 +1,6 @@
 //! The settings as a whole, from the layers to the checked sections.
 
+mod callbacks;
 mod layering;
 mod not_yet;
 mod reference;
@@ -64,7 +65,7 @@ impl Given {
         self.dir.path().join(name).display().to_string()
     }
 
-    fn load_as(&self, purpose: Purpose, not_yet: &[NotYet]) -> Result<Settings, Problems> {
+    pub(super) fn load_as(&self, purpose: Purpose, not_yet: &[NotYet]) -> Result<Settings, Problems> {
         load(
             &self.source,
             &self.dir.path().join("default.toml"),

@@ -1,30 +1,46 @@
 //! Settings of what is not built yet.
 
 use super::{Given, lines};
+use crate::settings::load::Purpose;
+use crate::settings::schema::{Meanwhile, NotYet};
 use crate::settings::{Durability, RedisMode};
+
+/// As if these were not built. Everything is, in this version.
+const NOT_YET: &[NotYet] = &[
+    NotYet {
+        path: "exports.store",
+        meanwhile: Meanwhile::Refused,
+    },
+    NotYet {
+        path: "exports.timeout",
+        meanwhile: Meanwhile::Idle,
+    },
+];
 
 #[test]
 fn what_is_not_built_is_refused() {
-    for (key, value) in [
-        ("callbacks.secret_file", "secret"),
-        ("callbacks.allowed_hosts", "hooks.example.com"),
-    ] {
-        let given = Given::account().set(key, value);
-        for loaded in [given.worker(), given.client()] {
-            let lines = lines(&given, loaded);
-            assert_eq!(lines.len(), 1, "{lines:?}");
-            assert!(
-                lines[0].starts_with(key) && lines[0].contains("not built yet in this version"),
-                "{lines:?}"
-            );
-        }
+    let given = Given::account().set("exports.store", "file:///tmp");
+    for purpose in [Purpose::Worker, Purpose::Client] {
+        let lines = lines(&given, given.load_as(purpose, NOT_YET));
+        assert_eq!(lines.len(), 1, "{lines:?}");
+        assert!(
+            lines[0].starts_with("exports.store") && lines[0].contains("not built yet in this version"),
+            "{lines:?}"
+        );
     }
+}
+
+#[test]
+fn what_only_sizes_something_not_built_is_taken_with_a_warning() {
+    let given = Given::account().set("exports.timeout", "1m");
+    let settings = given.load_as(Purpose::Worker, NOT_YET).unwrap();
+    assert_eq!(settings.warnings.len(), 1, "{:?}", settings.warnings);
 }
 
 #[test]
 fn what_is_not_built_is_read_all_the_same() {
     let given = Given::account();
-    given.put("secret", "for-callbacks\n");
+    given.put("secret", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n");
     given.put("token", "for-the-dashboard\n");
     let (secret, token) = (given.path("secret"), given.path("token"));
     let accounts = given.path("accounts");
@@ -56,7 +72,7 @@ fn what_is_not_built_is_read_all_the_same() {
     );
     assert_eq!(settings.redis.durability, Durability::Replica);
     assert_eq!(settings.exports.store.unwrap().as_str(), "s3://bucket/prefix");
-    assert!(settings.callbacks.secret.is_some() && settings.admin.token.is_some());
+    assert!(settings.callbacks.keys.is_some() && settings.admin.token.is_some());
     assert_eq!(
         settings
             .accounts

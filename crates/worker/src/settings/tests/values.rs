@@ -44,6 +44,7 @@ fn nothing_written_gives_the_defaults() {
         [HostPattern::Below("gamma.app".to_owned())]
     );
     assert_eq!(settings.results.ttl, Duration::from_secs(7 * 86_400));
+    assert_eq!(settings.results.max_jobs, None);
     assert_eq!(
         (settings.results.keep_requests, settings.results.events_cap.get()),
         (false, 10_000)
@@ -124,6 +125,7 @@ fn bad_values_are_refused_with_what_is_allowed() {
         ("exports.allowed_hosts", "gamma.app:443", "a host alone"),
         ("exports.allowed_hosts", "a..b", "allowed: a list of hosts"),
         ("results.ttl", "10ms", "allowed: 1s to 365d"),
+        ("results.max_jobs", "0", "allowed: 1 to 1000000000"),
         ("results.keep_requests", "maybe", "true or false"),
         ("results.events_cap", "1", "allowed: 100 to 10000000"),
         ("admin.listen", "localhost:9464", "an IP address and a port"),

@@ -131,6 +131,10 @@ fn facts(story: &Story) -> Markup {
                 @if let Some(value) = record.get(field).filter(|it| *it != "0") { dt { (name) } dd { (cut(value, 400)) } }
             }
             @if let Some(callback) = record.get("callback") { dt { "Callback" } dd { (without_query(callback)) } }
+            @if let Some(status) = record.get("callback_status") {
+                dt { "Called back" }
+                dd { (status) @if let Some(why) = record.get("callback_error") { ": " (why) } }
+            }
         }
     }
 }

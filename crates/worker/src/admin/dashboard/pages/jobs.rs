@@ -32,7 +32,7 @@ pub(in crate::admin::dashboard) async fn list(
         account: AccountName::new(asked.get("account"))
             .ok()
             .map(|it| it.to_string()),
-        since: None,
+        ..Filter::default()
     };
     let after: Option<Cursor> = asked.get("after").parse().ok();
     let read = async {
