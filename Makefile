@@ -120,9 +120,7 @@ setup-chromium:
 # A server that speaks S3, for copies of files in buckets: in an environment of its own, and nothing else of the machine.
 .PHONY: setup-s3
 setup-s3:
-	@test -x $(TARGET)/s3/bin/moto_server || { \
-		{ python3 -c 'import ensurepip' 2>/dev/null || .ci/install-packages python3-venv; } && \
-		python3 -m venv $(TARGET)/s3 && $(TARGET)/s3/bin/pip install --quiet 'moto[server]==$(MOTO_VERSION)'; }
+	@test -x $(TARGET)/s3/bin/moto_server || .ci/s3-server $(TARGET)/s3 $(MOTO_VERSION)
 
 # Callbacks are received by a Python that verifies them with the published library, in a directory of its own.
 STANDARDWEBHOOKS_VERSION := 1.1.0

@@ -1,5 +1,7 @@
 //! Copies in a bucket, against a server of another making that speaks S3 (moto, by `make setup-s3`).
 
+#![expect(clippy::unwrap_used, reason = "what a test can't set up or read ends it")]
+
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 
