@@ -9,6 +9,7 @@ mod accept;
 mod bench;
 mod budget;
 mod callback_operations;
+mod callback_troubles;
 mod callbacks;
 mod claim;
 mod doctor;
