@@ -4,6 +4,8 @@ use gammaq_testkit::eventually;
 use gammaq_tests::dashboard::{Shown, TOKEN};
 use gammaq_tests::{KEY, PATIENCE};
 
+use crate::journal::redis_ms;
+
 const EVIL: &str = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'";
 
 #[tokio::test]
@@ -139,6 +141,8 @@ async fn jobs_are_found_and_pages_turned() {
         stage.submit(&format!("deck-{n:02}"), "text").await;
     }
     stage.until_count("completed", 45).await;
+    // Older than those, and not so old that they are swept.
+    let an_hour_ago = redis_ms(stage).await - 3_600_000;
     for n in 0..70 {
         stage
             .redis
@@ -160,7 +164,7 @@ async fn jobs_are_found_and_pages_turned() {
             .cli(&[
                 "ZADD",
                 &stage.key("cancelled"),
-                &(1_000 + n).to_string(),
+                &(an_hour_ago + n).to_string(),
                 &format!("old-{n:02}"),
             ])
             .await;
