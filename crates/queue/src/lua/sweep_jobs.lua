@@ -13,10 +13,11 @@ for i = 5, #ARGV do
   local score = redis.call('ZSCORE', key(state), id)
   -- The oldest come first and go first, so the rank of one is the number of those that stay in front of it.
   local rank = score and ARGV[4] ~= '' and redis.call('ZRANK', key(state), id) or 0
-  local what = score and fate(state, id, score, rank, too_many(state, ARGV[4]))
+  local what, told
+  if score then what, told = fate(state, id, score, rank, too_many(state, ARGV[4])) end
   if what == 'over' or what == 'gone' then
     redis.call('UNLINK', job_key(id), key('result:' .. id))
-    forget_callback(id)
+    if what == 'gone' or told then forget_callback(id) end
   end
   if what == 'over' or what == 'gone' or what == 'other' then
     redis.call('ZREM', key(state), id)

@@ -181,7 +181,7 @@ async fn a_sweep_touches_no_more_with_very_many_jobs() {
     const PAGE: u64 = 100;
     // By script and command, all that touches a job: 2 calls, TIME, ZRANGE and ZCARD of each, and what is done for each job.
     const CALLS: u64 = 2 * 4 + 2;
-    const EACH: u64 = 2 * 3 + 7;
+    const EACH: u64 = 2 * 2 + 6;
     for by_count in [false, true] {
         let bench = Bench::with(few(if by_count { 50 } else { u64::MAX })).await;
         let mut seen = Vec::new();
