@@ -59,6 +59,9 @@ fn is_zero(number: &u64) -> bool {
 impl Files {
     /// Reads the field. What can't be read counts as nothing done: no step for a file is one that may not be repeated.
     pub fn read(text: &str) -> Self {
+        if text.is_empty() {
+            return Self::default();
+        }
         serde_json::from_str(text).unwrap_or_default()
     }
 

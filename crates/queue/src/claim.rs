@@ -14,36 +14,29 @@ use crate::{Error, Queue, ms, value};
 #[cfg(test)]
 pub(crate) const ARGV: &str = "events_cap ttl_ms worker want lease_ms on_ambiguous max_resubmits spread_ms looks submits not_after queue_id foreign...";
 
-/// The fields of the record that a claimed job carries, in the script's order.
-pub(crate) const FIELDS: [&str; 27] = [
-    "state",
-    "account",
-    "fence",
-    "attempts",
-    "worker",
-    "priority",
-    "seq",
-    "kind",
-    "exports",
-    "generation_id",
-    "base_url",
-    "polls",
-    "poll_failures",
-    "deadline",
-    "created_at",
-    "traceparent",
-    "late_until",
-    "resubmits",
-    "timeout",
-    "submit_failures",
-    "warnings",
-    "gamma_id",
-    "files",
-    "pdf_url",
-    "pptx_url",
-    "png_url",
-    "slot",
-];
+macro_rules! fields {
+    ($count:literal: $($name:ident)+) => {
+        /// The fields of the record that a claimed job carries, in the script's order.
+        #[cfg(test)]
+        pub(crate) const FIELDS: [&str; $count] = [$(stringify!($name)),+];
+
+        struct Fields {
+            $($name: String),+
+        }
+
+        impl Fields {
+            /// Those that are missing at the end are empty.
+            fn read(parts: &mut impl Iterator<Item = Value>) -> Self {
+                Self { $($name: next(parts)),+ }
+            }
+        }
+    };
+}
+
+fields! {
+    23: state account kind generation_id base_url polls poll_failures deadline late_until created_at exports traceparent
+    warnings attempts timeout resubmits submit_failures slot gamma_id files pdf_url pptx_url png_url
+}
 
 /// What becomes of a submit whose outcome isn't known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -233,61 +226,72 @@ impl Queue {
     }
 }
 
+fn next(parts: &mut impl Iterator<Item = Value>) -> String {
+    parts.next().map(value::into_text).unwrap_or_default()
+}
+
+fn number(text: &str) -> u64 {
+    text.parse().unwrap_or(0)
+}
+
+fn small(text: &str) -> u32 {
+    u32::try_from(number(text)).unwrap_or(u32::MAX)
+}
+
 fn claimed(job: Value, now: u64) -> Result<Claimed, Error> {
-    let parts = value::texts(job)?;
-    let [id, fence, step, probe, request, late_ms, fields @ ..] = parts.as_slice() else {
+    let mut parts = value::list(job)?.into_iter();
+    if parts.len() < 6 {
         return Err(Error::Refused(
             "claim_jobs answered a job without its fields".to_owned(),
         ));
-    };
-    let field = |name: &str| {
-        FIELDS
-            .iter()
-            .position(|it| *it == name)
-            .and_then(|at| fields.get(at))
-            .map_or("", String::as_str)
-    };
-    let number = |name: &str| field(name).parse::<u64>().unwrap_or(0);
-    let small = |name: &str| u32::try_from(number(name)).unwrap_or(u32::MAX);
+    }
+    let [id, fence, step, probe, request, late_ms] = std::array::from_fn(|_| next(&mut parts));
+    let fields = Fields::read(&mut parts);
+    let state = fields.state.parse().unwrap_or(State::Queued);
+    let links = [
+        (ExportFormat::Pdf, fields.pdf_url),
+        (ExportFormat::Pptx, fields.pptx_url),
+        (ExportFormat::Png, fields.png_url),
+    ];
     Ok(Claimed {
-        id: id.clone(),
-        fence: fence.parse().unwrap_or(0),
+        id,
+        fence: number(&fence),
         step: match step.as_str() {
             "submit" => Step::Submit,
-            _ if field("state") == State::Exporting.as_str() => Step::Export,
+            _ if state == State::Exporting => Step::Export,
             _ => Step::Look,
         },
         probe: probe == "1",
-        request: request.clone(),
+        request,
         claimed_at: now,
-        late: Duration::from_millis(late_ms.parse().unwrap_or(0)),
-        state: field("state").parse().unwrap_or(State::Queued),
-        account: field("account").to_owned(),
-        attempts: small("attempts"),
-        kind: field("kind").parse().unwrap_or_default(),
-        exports: field("exports")
+        late: Duration::from_millis(number(&late_ms)),
+        state,
+        account: fields.account,
+        attempts: small(&fields.attempts),
+        kind: fields.kind.parse().unwrap_or_default(),
+        exports: fields
+            .exports
             .split(',')
             .filter_map(|word| word.parse().ok())
             .collect(),
-        generation_id: field("generation_id").to_owned(),
-        base_url: field("base_url").to_owned(),
-        polls: number("polls"),
-        poll_failures: small("poll_failures"),
-        deadline: number("deadline"),
-        created_at: number("created_at"),
-        traceparent: field("traceparent").to_owned(),
-        late_until: number("late_until"),
-        resubmits: small("resubmits"),
-        timeout: field("timeout").parse().ok().map(Duration::from_secs),
-        submit_failures: small("submit_failures"),
-        warnings: serde_json::from_str(field("warnings")).unwrap_or_default(),
-        slot: field("slot").to_owned(),
-        gamma_id: field("gamma_id").to_owned(),
-        files: Files::read(field("files")),
-        links: ExportFormat::ALL
-            .into_iter()
-            .map(|format| (format, field(&format!("{format}_url")).to_owned()))
-            .filter(|(_, link)| !link.is_empty())
-            .collect(),
+        generation_id: fields.generation_id,
+        base_url: fields.base_url,
+        polls: number(&fields.polls),
+        poll_failures: small(&fields.poll_failures),
+        deadline: number(&fields.deadline),
+        created_at: number(&fields.created_at),
+        traceparent: fields.traceparent,
+        late_until: number(&fields.late_until),
+        resubmits: small(&fields.resubmits),
+        timeout: fields.timeout.parse().ok().map(Duration::from_secs),
+        submit_failures: small(&fields.submit_failures),
+        warnings: match fields.warnings.as_str() {
+            "" => Vec::new(),
+            list => serde_json::from_str(list).unwrap_or_default(),
+        },
+        slot: fields.slot,
+        gamma_id: fields.gamma_id,
+        files: Files::read(&fields.files),
+        links: links.into_iter().filter(|(_, link)| !link.is_empty()).collect(),
     })
 }

@@ -16,10 +16,10 @@ macro_rules! scripts {
 
 scripts! {
     ACCEPT_JOBS = "callback" "result" "accept_jobs" "accept_items";
-    CLAIM_JOBS = "callback" "result" "account" "floor" "cancel" "claim_jobs" "claim_ends" "claim_due" "claim_pending";
+    CLAIM_JOBS = "callback" "result" "account" "floor" "cancel" "claim_jobs" "claim_gates" "claim_ends" "claim_due" "claim_pending";
     BEGIN_SUBMIT = "account" "begin_submit";
     RECORD_GENERATION = "callback" "result" "account" "pauses" "spending" "cancel" "record_generation";
-    SETTLE_JOBS = "callback" "result" "account" "pauses" "floor" "spending" "cancel" "progress" "settle_jobs" "exports" "settle_items";
+    SETTLE_JOBS = "callback" "result" "account" "pauses" "floor" "spending" "cancel" "progress" "settle_jobs" "settle_pending" "exports" "settle_items" "settle_loop";
     RENEW_LEASES = "account" "renew_leases";
     RECOVER_CLAIMS = "account" "recover_claims";
     RESTORE_SUBMIT = "callback" "result" "account" "spending" "restore_submit";

@@ -149,7 +149,30 @@ impl Queue {
     }
 }
 
+/// How many looks there were, where this was one that found nothing new and has nothing else to say.
+fn nothing_new(item: &Settlement) -> Option<(Duration, &str)> {
+    let plain = item.probe == Probe::None && item.pause.is_none() && item.note.is_empty();
+    match (item.verb, item.fields.as_slice()) {
+        (
+            Verb::Again(delay),
+            [
+                ("polls", polls),
+                ("poll_failures", failures),
+                ("last_error", error),
+            ],
+        ) if plain && item.account_fields.is_empty() && failures == "0" && error.is_empty() => {
+            Some((delay, polls))
+        }
+        _ => None,
+    }
+}
+
 fn add(call: &mut ScriptInvocation<'_>, item: &Settlement) {
+    if let Some((delay, polls)) = nothing_new(item) {
+        call.arg(&item.id).arg(item.fence);
+        call.arg("pending").arg(ms(delay)).arg(polls);
+        return;
+    }
     let (verb, delay) = match item.verb {
         Verb::Again(delay) => ("again", delay),
         Verb::Requeue(delay) => ("requeue", delay),

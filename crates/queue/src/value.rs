@@ -15,6 +15,15 @@ pub(crate) fn text(value: &Value) -> String {
     }
 }
 
+/// The same without a copy where it is UTF-8, as nearly all is.
+pub(crate) fn into_text(value: Value) -> String {
+    match value {
+        Value::BulkString(bytes) => String::from_utf8(bytes)
+            .unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()),
+        other => text(&other),
+    }
+}
+
 pub(crate) fn number(value: &Value) -> u64 {
     match value {
         Value::Int(number) => u64::try_from(*number).unwrap_or(0),
@@ -35,7 +44,7 @@ pub(crate) fn list(value: Value) -> Result<Vec<Value>, Error> {
 }
 
 pub(crate) fn texts(value: Value) -> Result<Vec<String>, Error> {
-    Ok(list(value)?.iter().map(text).collect())
+    Ok(list(value)?.into_iter().map(into_text).collect())
 }
 
 /// Names and values in turns.

@@ -1,34 +1,8 @@
 -- The first half of claim_jobs: what is due.
--- May the account be used now? Answers nil, or when to ask again; the second value says that one job tries it out.
-local function closed(account)
-  local a = gates[account]
-  if not a then a = gate(account) gates[account] = a end
-  if a.paused_until > now then return a.paused_until, false end
-  if not a.paused then return nil, false end
-  if a.probe_until > now then return math.min(a.probe_until, now + 1000), false end
-  return nil, true
-end
-
 local function set_aside(id, from)
   redis.call('ZREM', from, id)
   count('set_aside')
   event(id, '', '', worker, 'set aside: no readable record')
-end
-
--- A key of another type, made by hand, must not stop the claims of every other account.
-local sound = {}
-local function usable(account)
-  if sound[account] == nil then
-    sound[account] = true
-    for name, wanted in pairs({ account = 'hash', pending = 'zset', budget = 'zset' }) do
-      local kind = redis.call('TYPE', key(name .. ':' .. account)).ok
-      if kind ~= wanted and kind ~= 'none' then sound[account] = false end
-    end
-    if not sound[account] then
-      event('', '', '', worker, 'account ' .. account .. ' set aside for a minute: a key of it is of another type')
-    end
-  end
-  return sound[account]
 end
 
 -- A record that is newer than this: others have a second for it; only then it makes room for what stands behind it.
@@ -48,10 +22,13 @@ local scan = math.min(want + 100, 1000)
 local due = redis.call('ZRANGEBYSCORE', key('due'), '-inf', int(now), 'WITHSCORES', 'LIMIT', 0, scan)
 local moved, late = false, due[2] and now - tonumber(due[2]) or 0
 for i = 1, #due, 2 do
+  -- Who has all it asked for reads no further: what is left is due for the next claim.
+  if #jobs >= want then leave(now) break end
   local id, r, moves = due[i], read(due[i]), true
   if not r then set_aside(id, key('due'))
   elseif r.newer then moves = pass_over(id, tonumber(due[i + 1]))
-  elseif not usable(r.account) then redis.call('ZADD', key('due'), int(now + 60000), id)
+  elseif (r.state == 'queued' or r.state == 'submitting') and not usable(r.account) then
+    redis.call('ZADD', key('due'), int(now + 60000), id)
   elseif r.state == 'queued' then
     -- No intent was written, so no POST was made.
     if r.slot ~= '' then release_slot(r.account, r.slot) end
@@ -65,7 +42,7 @@ for i = 1, #due, 2 do
       if moves then redis.call('ZADD', key('due'), int(now + 1000 + math.random(0, spread)), id)
       else leave(tonumber(due[i + 1]) + 1000) end
     elseif later then redis.call('ZADD', key('due'), int(later + math.random(0, spread)), id)
-    elseif #jobs < want and looks > 0 then
+    elseif looks > 0 then
       hand(id, r, 'look', probe, tonumber(due[i + 1]))
       looks = looks - 1
     else
@@ -77,3 +54,4 @@ for i = 1, #due, 2 do
   else set_aside(id, key('due')) end
   moved = moved or moves
 end
+if #leases > 0 then redis.call('ZADD', key('due'), unpack(leases)) end

@@ -11,47 +11,63 @@
 --   reset   1 in another life of the queue, 2 where its layout is newer than this
 --   newer   how many jobs were met for the first time whose records are newer than this: left to newer workers
 --   moves   of jobs whose workers died while they submitted, as ` from>to` each
--- job: id fence step probe request late_ms, then the FIELDS below; step is submit | look; probe is 1 where it tries a pause out
+-- job: id fence step probe request late_ms, then the FIELDS below, for a look the first ones; step is submit | look; probe is 1 where it tries a pause out
 -- Works in a full Redis, where begin_submit refuses: what is under way goes on.
 local worker, want, lease, on_ambiguous = ARGV[3], tonumber(ARGV[4]), tonumber(ARGV[5]), ARGV[6]
 local max_resubmits, spread, looks, submits = tonumber(ARGV[7]), tonumber(ARGV[8]), tonumber(ARGV[9]), tonumber(ARGV[10])
-local foreign, gates, jobs, left, bytes = {}, {}, {}, nil, 0
+local lease_end = int(now + lease)
+local foreign, gates, jobs, leases, left, bytes = {}, {}, {}, {}, nil, 0
 if now > tonumber(ARGV[11]) then return { int(now), '', 0, 0, 0, 0, '', {} } end
 if is_newer_layout() then return { int(now), '', 0, 0, 2, 0, '', {} } end
 local reset = is_reset(ARGV[12]) and 1 or 0
 if reset == 1 or is_queue_paused() then submits = 0 end
 for i = 13, #ARGV do foreign[ARGV[i]] = true end
-local FIELDS = { 'state', 'account', 'fence', 'attempts', 'worker', 'priority', 'seq', 'kind', 'exports',
-  'generation_id', 'base_url', 'polls', 'poll_failures', 'deadline', 'created_at', 'traceparent', 'late_until',
-  'resubmits', 'timeout', 'submit_failures', 'warnings', 'gamma_id', 'files', 'pdf_url',
-  'pptx_url', 'png_url', 'slot' }
+local FIELDS = { 'state', 'account', 'kind', 'generation_id', 'base_url', 'polls', 'poll_failures', 'deadline',
+  'late_until', 'created_at', 'exports', 'traceparent', 'warnings', 'attempts', 'timeout', 'resubmits',
+  'submit_failures', 'slot', 'gamma_id', 'files', 'pdf_url', 'pptx_url', 'png_url' }
+-- A look is by far the most frequent: it reads the first 13, what is of submits and of files only where it is one. The
+-- answer of the first read becomes the job's row of this script's answer: the six in front make room for what that begins with.
+local LOOK, SUBMIT = 13, 18
+local HEAD = { 'v', 'fence', 'cancel_requested', 'priority', 'seq', 'worker', unpack(FIELDS, 1, LOOK) }
 
 -- What stays in the schedule though it is due can go on at `time`.
 local function leave(time) if not left or time < left then left = time end end
 
 local function read(id)
-  local r = redis.pcall('HMGET', job_key(id), 'v', 'cancel_requested', unpack(FIELDS))
+  local r = redis.pcall('HMGET', job_key(id), unpack(HEAD))
   if r.err then return nil end
-  if is_newer(table.remove(r, 1)) then return { newer = true } end
-  local wish = table.remove(r, 1)
-  if not r[1] or not r[2] then return nil end
+  if is_newer(r[1]) then return { newer = true } end
+  local state, account, last = r[7], r[8], LOOK
+  if not state or not account then return nil end
+  r.state, r.account, r.fence = state, account, tonumber(r[2]) or 0
+  if state == 'queued' or state == 'submitting' then
+    last = SUBMIT
+    for i, value in ipairs(redis.call('HMGET', job_key(id), unpack(FIELDS, LOOK + 1, SUBMIT))) do r[6 + LOOK + i] = value end
+    r.wish, r.priority, r.seq, r.generation = r[3] and r[3] ~= '', r[4], r[5], r[10] or ''
+    r.attempts, r.resubmits, r.slot = r[20] or '0', tonumber(r[22]) or 0, r[24] or ''
+  elseif state == 'exporting' or (r[17] and r[17] ~= '') then
+    last = #FIELDS
+    for i = LOOK + 1, SUBMIT do r[6 + i] = '' end
+    for i, value in ipairs(redis.call('HMGET', job_key(id), unpack(FIELDS, SUBMIT + 1))) do r[6 + SUBMIT + i] = value end
+  end
   -- A megabyte in one field was written by hand: an answer that holds it would not arrive in time.
-  for i = 1, #FIELDS do if r[i] and #r[i] > 1048576 then return nil end end
-  return { state = r[1], account = r[2], fence = tonumber(r[3]) or 0, attempts = r[4] or '0', worker = r[5] or '',
-    priority = r[6], seq = r[7], resubmits = tonumber(r[18]) or 0, slot = r[#FIELDS] or '', generation = r[10] or '',
-    wish = wish and wish ~= '', values = r }
+  for i = 7, 6 + last do
+    if not r[i] then r[i] = '' elseif #r[i] > 1048576 then return nil end
+  end
+  return r
 end
 
+-- Looks are put into the schedule together, at the end of the call: where it breaks off before, they are still due.
 local function hand(id, r, step, probe, time)
   local request = step == 'submit' and redis.call('HGET', job_key(id), 'request') or ''
-  bytes = bytes + #(request or '')
+  bytes = bytes + #request
   redis.call('HSET', job_key(id), 'fence', r.fence + 1, 'worker', worker)
-  redis.call('ZADD', key('due'), int(now + lease), id)
+  if step == 'look' then leases[#leases + 1] = lease_end leases[#leases + 1] = id
+  else redis.call('ZADD', key('due'), lease_end, id) end
   if probe then
-    redis.call('HSET', account_key(r.account), 'probe_until', int(now + lease))
+    redis.call('HSET', account_key(r.account), 'probe_until', lease_end)
     gates[r.account] = nil
   end
-  local job = { id, r.fence + 1, step, probe and 1 or 0, request or '', int(math.max(0, now - time)) }
-  for i = 1, #FIELDS do job[#job + 1] = r.values[i] or '' end
-  jobs[#jobs + 1] = job
+  r[1], r[2], r[3], r[4], r[5], r[6] = id, r.fence + 1, step, probe and 1 or 0, request, math.max(0, now - time)
+  jobs[#jobs + 1] = r
 end

@@ -23,6 +23,9 @@ end
 
 -- What an answer said of the account; told where it brought it below its floor, or above it again.
 local function set_account_fields(account, fields, id, worker)
+  local credits = false
+  for i = 1, #fields, 2 do credits = credits or fields[i] == 'credits_remaining' end
+  if not credits then return set_fields(account_key(account), fields) end
   local was_below = is_below_floor(account)
   set_fields(account_key(account), fields)
   local is_below = is_below_floor(account)

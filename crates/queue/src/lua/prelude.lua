@@ -33,6 +33,7 @@ local function count(name) redis.pcall('HINCRBY', key('stats'), name, 1) end
 -- What the jobs of this call moved, as ` from>to` for each move that was not told yet: workers count them.
 local moves = {}
 local function told_moves()
+  if #moves == 0 then return '' end
   local text = table.concat(moves)
   moves = {}
   return text

@@ -1,4 +1,4 @@
--- The second part of settle_jobs: reads the items, and carries each out.
+-- A part of settle_jobs: carries one item out.
 local function settle(item)
   local id = item.id
   local v = redis.pcall('HMGET', job_key(id), 'state', 'fence', 'worker', 'account', 'slot', 'priority', 'seq',
@@ -18,10 +18,15 @@ local function settle(item)
   elseif item.probe == 'open' then redis.call('HDEL', account_key(r.account), 'probe_until')
   end
   set_account_fields(r.account, item.account_fields, id, worker)
-  set_fields(job_key(id), with_progress(id, r.state, item.fields, worker))
-
-  local verb, to = item.verb, TO[item.verb]
-  if (r.state == 'generating' or r.state == 'timed_out') and verb ~= 'release' then count('polls') end
+  local verb, to, fields = item.verb, TO[item.verb], with_progress(id, r.state, item.fields, worker)
+  if (r.state == 'generating' or r.state == 'timed_out') and verb ~= 'release' then polls = polls + 1 end
+  if verb == 'again' then
+    local time = now + item.delay
+    if paused then time = math.max(time, paused + math.random(0, spread)) end
+    for _, text in ipairs({ 'worker', '', 'next_at', int(time) }) do fields[#fields + 1] = text end
+    plan(id, int(time))
+  end
+  set_fields(job_key(id), fields)
   note_links(id, item.fields)
   -- The answer was unclear, but a generation is known by now: look at that one.
   if r.state == 'submitting' and v[8] and v[8] ~= '' then
@@ -35,9 +40,6 @@ local function settle(item)
     return 'ok'
   end
   if verb == 'again' then
-    local time = now + item.delay
-    if paused then time = math.max(time, paused + math.random(0, spread)) end
-    look_at(id, time)
     if r.state == 'exporting' then write_result(id, nil) end
   elseif verb == 'export' then begin_exports(id, r, item.note)
   elseif verb == 'release' and r.state ~= 'queued' then look_at(id, now)
@@ -59,20 +61,3 @@ local function settle(item)
   if r.state == 'submitting' then carry_out_wish(id, worker, verb == 'resubmit' and UNCLEAR) end
   return 'ok'
 end
-
-pass_when_full()
-local outcomes, position = {}, 13
-local function take() position = position + 1 return ARGV[position - 1] end
-local function take_list()
-  local list, n = {}, tonumber(take())
-  for i = 1, n do list[i] = take() end
-  return list
-end
-for i = 1, tonumber(ARGV[12]) do
-  local item = { id = take(), fence = take(), verb = take(), delay = tonumber(take()), probe = take(), pause = take(),
-    pause_ms = tonumber(take()), jitter = tonumber(take()), note = take() }
-  item.fields = take_list()
-  item.account_fields = take_list()
-  outcomes[i] = settle(item) .. told_moves()
-end
-return outcomes

@@ -4,7 +4,8 @@
 --   first_ms, most_ms   a pause after 429 without Retry-After doubles from the one to the other
 --   trouble_ms, trouble_most_ms   the same after account trouble
 --   late_ms, late_for_ms   a timed-out job is looked at every late_ms, for late_for_ms
--- item: id fence verb delay_ms probe pause_kind pause_ms jitter note n field... m account_field...
+-- item: id fence pending delay_ms polls   where a look found nothing new, as most do; else
+--       id fence verb delay_ms probe pause_kind pause_ms jitter note n field... m account_field...
 --   verb    again (look again), requeue (certainly not accepted), park (not known whether accepted), resubmit (the
 --           same, by policy), fail, export (the deck is there, files are not yet), complete, time_out, rest (a late look was the last),
 --           release (hand back untouched)

@@ -88,6 +88,7 @@ impl Model {
         claim: &Claim,
         before: &Snapshot,
         names: &[&str],
+        reads_on: bool,
     ) -> Result<(), String> {
         let mut gates: BTreeMap<&str, Gate> = names
             .iter()
@@ -99,6 +100,11 @@ impl Model {
         let mut due: Vec<(u64, &String)> = before.due.iter().map(|(id, at)| (*at as u64, id)).collect();
         due.sort_unstable();
         for (_, id) in due.into_iter().filter(|(at, _)| *at <= claim.now) {
+            // Version 0.1.0 read on and worked off leases that ended, though it handed out no more.
+            if looks.len() >= request.want && !reads_on {
+                left = true;
+                break;
+            }
             let (Some(job), Some(stored)) = (self.jobs.get_mut(id), before.jobs.get(id)) else {
                 return Err(format!("{id} is due and unknown"));
             };

@@ -91,7 +91,9 @@ impl Run<'_> {
                     Some(older) => older.claim_jobs(&request).await,
                     None => self.queue.claim_jobs(&request).await.unwrap(),
                 };
-                self.model.claim(&request, &claim, &self.last, &ACCOUNTS)?;
+                let reads_on = self.older(worker).is_some();
+                self.model
+                    .claim(&request, &claim, &self.last, &ACCOUNTS, reads_on)?;
                 self.holds.extend(claim.jobs.into_iter().map(|job| (worker, job)));
                 let spare = self.holds.len().saturating_sub(12);
                 self.holds.drain(..spare);

@@ -1,0 +1,29 @@
+-- A part of settle_jobs: looks, and when the next one is due.
+-- Most of what is settled is a look that found nothing new: those are put into the schedule together, at the end of
+-- the call, and counted there.
+local planned, polls = {}, 0
+local function plan(id, time)
+  planned[#planned + 1] = time
+  planned[#planned + 1] = id
+end
+
+local function carry_out_plan()
+  if #planned > 0 then redis.call('ZADD', key('due'), unpack(planned)) end
+  if polls > 0 then redis.pcall('HINCRBY', key('stats'), 'polls', polls) end
+  planned, polls = {}, 0
+end
+
+-- A look that found nothing new.
+local function still_pending(id, fence, delay, looks)
+  local v = redis.pcall('HMGET', job_key(id), 'v', 'state', 'fence', 'worker')
+  if is_newer(v[1]) then return 'stale' end
+  if not v[2] then return 'missing' end
+  if v[3] ~= fence or v[4] ~= worker or not FROM.again[v[2]] then return 'stale' end
+
+  -- Writes from here on.
+  local time = int(now + delay)
+  redis.call('HSET', job_key(id), 'polls', looks, 'poll_failures', '0', 'last_error', '', 'worker', '', 'next_at', time)
+  plan(id, time)
+  if v[2] == 'exporting' then write_result(id, nil) else polls = polls + 1 end
+  return 'ok'
+end
