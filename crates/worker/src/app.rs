@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use gammaq_files::Files;
-use gammaq_gamma::Engine;
 use gammaq_job::Kind;
 use gammaq_queue::claim::{Claimed, OnAmbiguous, Step};
 use gammaq_queue::settle::{SettlePolicy, Settlement, Verb};
@@ -31,6 +30,7 @@ use crate::pulse::Pulses;
 use crate::schedule::Schedule;
 use crate::settings::{self, RedisSettings, RedisUrl, Settings};
 use crate::surroundings::{Chance, Gamma, Spawner, Surroundings};
+use crate::told_limits::ToldLimits;
 
 /// How long no new submit is claimed after Redis said that it is full.
 pub(crate) const FULL_FOR: Duration = Duration::from_secs(3);
@@ -92,6 +92,8 @@ pub(crate) struct App {
     pub(crate) keyring: Keyring,
     /// What the accounts may start.
     pub(crate) budgets: Budgets,
+    /// When their rate limits were written down.
+    pub(crate) told_limits: ToldLimits,
     /// Whether this worker calls callers back.
     pub(crate) calls_back: bool,
     spawner: Arc<dyn Spawner>,
@@ -165,6 +167,7 @@ impl App {
             spawner: around.spawner,
             keyring,
             budgets: Budgets::default(),
+            told_limits: ToldLimits::default(),
             calls_back: settings.callbacks.keys.is_some(),
             timeouts: (poll.timeout, poll.agent_timeout),
             foreign: Mutex::default(),
@@ -298,8 +301,7 @@ impl App {
     /// One line for each step's end; steps that only look again are quieter.
     pub(crate) fn log(&self, job: &Claimed, outcome: &Outcome, settlement: &Settlement) {
         let (id, account, word) = (&job.id, &job.account, outcome.word());
-        let generation_id = &job.generation_id;
-        let note = &settlement.note;
+        let (generation_id, note) = (&job.generation_id, &settlement.note);
         match settlement.verb {
             Verb::Again(wait) => {
                 let wait_ms = wait.as_millis();
@@ -341,15 +343,6 @@ impl App {
             Verb::TimeOut => tracing::warn!(id, account, generation_id, "timed out"),
             Verb::Rest => tracing::info!(id, account, generation_id, "not looked at any more"),
         }
-    }
-}
-
-/// Which of Gamma's endpoints a kind of job uses.
-pub(crate) fn engine(kind: Kind) -> Engine {
-    match kind {
-        Kind::Generation => Engine::Classic,
-        Kind::Template => Engine::Template,
-        Kind::Agent => Engine::Agent,
     }
 }
 

@@ -19,6 +19,10 @@ use crate::settler::SettleLayer;
 const IDLE: Duration = Duration::from_secs(1);
 /// The shortest time between two claims: what becomes due within it is claimed together.
 const GAP: Duration = Duration::from_millis(2);
+/// The same after a claim that brought many jobs: what a call costs is shared by more, and nobody waits long for it.
+const CROWDED_GAP: Duration = Duration::from_millis(8);
+/// How many jobs are many.
+const CROWD: usize = 4;
 /// Looks handed out by the first claim, when nobody knows yet how much waits.
 const FIRST_LOOKS: usize = 16;
 /// The most accounts of other workers that a claim names.
@@ -61,6 +65,7 @@ pub(crate) async fn run(app: Arc<App>, claimed: mpsc::Sender<Arc<Hold>>, settle:
     let mut failures = 0_u32;
     let mut lost: Option<LostClaim> = None;
     let mut connects = app.queue.link().connects();
+    let mut not_before = Instant::now();
     loop {
         app.pulses.claimer.beat();
         let permit = tokio::select! {
@@ -72,7 +77,7 @@ pub(crate) async fn run(app: Arc<App>, claimed: mpsc::Sender<Arc<Hold>>, settle:
                 app.pulses.claimer.rest();
                 return;
             }
-            permit = next_permit(&app, &permits) => permit,
+            permit = next_permit(&app, &permits, not_before) => permit,
         };
         let Some(permit) = permit else { return };
         let mut taken = vec![permit];
@@ -110,6 +115,9 @@ pub(crate) async fn run(app: Arc<App>, claimed: mpsc::Sender<Arc<Hold>>, settle:
                     tracing::info!(failures, "claiming again");
                 }
                 failures = 0;
+                if claim.jobs.len() >= CROWD {
+                    not_before = Instant::now() + CROWDED_GAP;
+                }
                 let slower = pace.after(
                     &claim,
                     app.rules.interval,
@@ -142,8 +150,13 @@ pub(crate) async fn run(app: Arc<App>, claimed: mpsc::Sender<Arc<Hold>>, settle:
     }
 }
 
-async fn next_permit(app: &App, permits: &Arc<Semaphore>) -> Option<OwnedSemaphorePermit> {
+async fn next_permit(
+    app: &App,
+    permits: &Arc<Semaphore>,
+    not_before: Instant,
+) -> Option<OwnedSemaphorePermit> {
     app.schedule.wait().await;
+    tokio::time::sleep_until(not_before).await;
     // All of them may be in use for as long as steps take.
     app.pulses.claimer.rest();
     let permit = Arc::clone(permits).acquire_owned().await.ok();

@@ -37,6 +37,7 @@ pub mod signals;
 mod steps;
 pub mod surroundings;
 pub mod telemetry;
+mod told_limits;
 pub mod traces;
 
 pub use app::queue;

@@ -25,12 +25,32 @@ use crate::traces;
 /// The most settlements of one call.
 const BATCH: usize = 256;
 
+/// How long settlements are gathered, where they come faster than one by one …
+const GATHER: Duration = Duration::from_millis(2);
+/// … and the most of the time since its answer that is taken off a look's wait: what takes longer is an outage, after which
+/// nothing is to come at once.
+const TAKEN_OFF: Duration = Duration::from_millis(100);
+
 /// One settlement on its way; the hold keeps its lease alive until it is done.
 #[derive(Debug)]
 pub(crate) struct ToSettle {
     settlement: Settlement,
+    ended: Instant,
     hold: Arc<Hold>,
     done: Option<oneshot::Sender<()>>,
+}
+
+impl ToSettle {
+    /// What Redis is told: the next look is counted from the answer to this one, not from when Redis hears of it.
+    fn told(&self) -> Settlement {
+        let mut told = self.settlement.clone();
+        if let Verb::Again(wait) = &mut told.verb {
+            // Redis counts whole milliseconds, and never is a look to come early.
+            let rest = wait.saturating_sub(self.ended.elapsed().min(TAKEN_OFF));
+            *wait = rest + Duration::from_millis(1);
+        }
+        told
+    }
 }
 
 /// Wraps every handler.
@@ -52,11 +72,14 @@ impl SettleLayer {
     }
 
     fn send(&self, hold: Arc<Hold>, outcome: &Outcome, done: Option<oneshot::Sender<()>>) {
-        if let Some(settlement) = dispose(&hold.job, outcome, &self.app.rules, self.app.chance.fraction()) {
+        if let Some(mut settlement) = dispose(&hold.job, outcome, &self.app.rules, self.app.chance.fraction())
+        {
+            self.app.told_limits.thin(&hold.job.account, &mut settlement);
             self.app.log(&hold.job, outcome, &settlement);
             // Fails only when the settler is gone, at the very end; the lease then ends by itself.
             let _ = self.settler.send(ToSettle {
                 settlement,
+                ended: Instant::now(),
                 hold,
                 done,
             });
@@ -121,7 +144,15 @@ where
 pub(crate) async fn run(app: Arc<App>, mut incoming: mpsc::UnboundedReceiver<ToSettle>) {
     let mut batch = Vec::with_capacity(BATCH);
     let pulse = &app.pulses.settler;
-    while at("settle_receive", incoming.recv_many(&mut batch, BATCH)).await > 0 {
+    let mut crowded = false;
+    while at(
+        "settle_receive",
+        receive(&app, &mut incoming, &mut batch, crowded),
+    )
+    .await
+        > 0
+    {
+        crowded = batch.len() > 1;
         let settled = settle(&app, std::mem::take(&mut batch), pulse);
         if let Some(refused) = at("settle_batch", settled).await {
             // One of them can't be written: each goes on by itself, so that it holds up no other.
@@ -133,13 +164,33 @@ pub(crate) async fn run(app: Arc<App>, mut incoming: mpsc::UnboundedReceiver<ToS
     }
 }
 
+/// Waits for settlements and takes what is there; in a crowd what comes within a moment goes along. Answers how many; 0
+/// where no more can come.
+async fn receive(
+    app: &App,
+    incoming: &mut mpsc::UnboundedReceiver<ToSettle>,
+    batch: &mut Vec<ToSettle>,
+    crowded: bool,
+) -> usize {
+    incoming.recv_many(batch, BATCH).await;
+    if crowded && !batch.is_empty() && batch.len() < BATCH && !app.stop.is_cancelled() {
+        tokio::time::sleep(GATHER).await;
+        while batch.len() < BATCH
+            && let Ok(item) = incoming.try_recv()
+        {
+            batch.push(item);
+        }
+    }
+    batch.len()
+}
+
 /// Tries until Redis has them; answers those that it refuses.
 async fn settle(app: &App, mut batch: Vec<ToSettle>, pulse: &Pulse) -> Option<Vec<ToSettle>> {
     let mut wait = Duration::from_millis(20);
     let mut tried_before = false;
     loop {
         pulse.beat();
-        let items: Vec<Settlement> = batch.iter().map(|item| item.settlement.clone()).collect();
+        let items: Vec<Settlement> = batch.iter().map(ToSettle::told).collect();
         let asked = Instant::now();
         let settled = app.queue.settle_jobs(&app.worker, &app.settle_policy, &items);
         match at("settle_jobs", settled).await {

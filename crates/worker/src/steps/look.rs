@@ -3,8 +3,9 @@
 use gammaq_gamma::Target;
 use tokio::time::Instant;
 
+use super::engine;
 use crate::admin::Exchange;
-use crate::app::{App, engine};
+use crate::app::App;
 use crate::hold::Hold;
 use crate::outcome::Outcome;
 use crate::traces::StepTrace;

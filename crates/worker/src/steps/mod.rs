@@ -11,6 +11,8 @@ use std::sync::Arc;
 use apalis_core::error::BoxDynError;
 use apalis_core::task::data::Data;
 use gammaq_crash::at;
+use gammaq_gamma::Engine;
+use gammaq_job::Kind;
 use gammaq_queue::claim::Step;
 
 use crate::app::App;
@@ -31,4 +33,13 @@ pub(crate) async fn run(hold: Arc<Hold>, app: Data<Arc<App>>) -> Result<Outcome,
     };
     trace.end(&hold.job, &outcome);
     Ok(outcome)
+}
+
+/// Which of Gamma's endpoints a kind of job uses.
+fn engine(kind: Kind) -> Engine {
+    match kind {
+        Kind::Generation => Engine::Classic,
+        Kind::Template => Engine::Template,
+        Kind::Agent => Engine::Agent,
+    }
 }

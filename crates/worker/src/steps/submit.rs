@@ -14,8 +14,9 @@ use gammaq_queue::Error;
 use gammaq_queue::submit::{Begun, Generation, Recorded};
 use tokio::time::Instant;
 
+use super::engine;
 use crate::admin::Exchange;
-use crate::app::{App, FULL_FOR, NOT_DURABLE_FOR, engine};
+use crate::app::{App, FULL_FOR, NOT_DURABLE_FOR};
 use crate::hold::Hold;
 use crate::outcome::Outcome;
 use crate::steps::journaled;
