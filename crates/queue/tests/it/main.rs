@@ -12,6 +12,7 @@ mod callback_operations;
 mod callback_troubles;
 mod callbacks;
 mod claim;
+mod costs;
 mod doctor;
 mod dump;
 mod durable;

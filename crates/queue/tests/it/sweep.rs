@@ -164,7 +164,7 @@ async fn under_a_newer_layout_nothing_is_swept() {
 
 impl Bench {
     /// What the server carried out since `CONFIG RESETSTAT`, those of scripts among it.
-    async fn carried_out(&self) -> BTreeMap<String, u64> {
+    pub(crate) async fn carried_out(&self) -> BTreeMap<String, u64> {
         let stats: String = self.cmd(&["INFO", "commandstats"]).await;
         let one = |line: &str| {
             let (name, rest) = line.strip_prefix("cmdstat_")?.split_once(":calls=")?;
