@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use gammaq_crash::at;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE};
+use http::{HeaderName, HeaderValue};
 use reqwest::{ClientBuilder, RequestBuilder, redirect, retry};
 
 use crate::exchange::{Bounds, Reply, exchange};
@@ -13,7 +14,9 @@ use crate::settings::{BuildError, ClientSettings};
 use crate::target::Target;
 
 /// The header that carries the key; `Authorization: Bearer` is answered with 401.
-const API_KEY: &str = "x-api-key";
+static API_KEY: HeaderName = HeaderName::from_static("x-api-key");
+static JSON: HeaderValue = HeaderValue::from_static("application/json");
+static PLAIN: HeaderValue = HeaderValue::from_static("identity");
 /// How often an idle or waiting HTTP/2 connection is checked, and how long the check may take: without it, a
 /// dead connection would let all polls time out until the kernel notices.
 const PING_INTERVAL: Duration = Duration::from_secs(15);
@@ -115,9 +118,9 @@ fn builder(settings: &ClientSettings) -> ClientBuilder {
 
 fn with_headers(request: RequestBuilder, target: &Target) -> RequestBuilder {
     request
-        .header(API_KEY, target.key_header())
-        .header(ACCEPT, "application/json")
-        .header(ACCEPT_ENCODING, "identity")
+        .header(&API_KEY, target.key_header())
+        .header(ACCEPT, &JSON)
+        .header(ACCEPT_ENCODING, &PLAIN)
 }
 
 #[cfg(test)]

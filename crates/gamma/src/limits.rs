@@ -30,19 +30,19 @@ pub struct Quota {
 
 impl RateLimits {
     pub(crate) fn of(headers: &HeaderMap) -> Self {
-        let quota = |suffix: &str| Quota {
-            limit: whole(headers, &format!("x-ratelimit-limit{suffix}")),
-            remaining: whole(headers, &format!("x-ratelimit-remaining{suffix}")),
+        let quota = |limit, remaining| Quota {
+            limit: whole(headers, limit),
+            remaining: whole(headers, remaining),
         };
         Self {
-            burst: quota("-burst"),
-            hour: quota(""),
-            daily: quota("-daily"),
+            burst: quota("x-ratelimit-limit-burst", "x-ratelimit-remaining-burst"),
+            hour: quota("x-ratelimit-limit", "x-ratelimit-remaining"),
+            daily: quota("x-ratelimit-limit-daily", "x-ratelimit-remaining-daily"),
         }
     }
 }
 
-fn whole(headers: &HeaderMap, name: &str) -> Option<u64> {
+fn whole(headers: &HeaderMap, name: &'static str) -> Option<u64> {
     // Some gateways append a policy to the number: `100;w=3600`, or list several: `100, 1000`.
     let value = headers.get(name)?.to_str().ok()?;
     value.split([',', ';']).next()?.trim().parse().ok()
