@@ -17,6 +17,7 @@ mod exports;
 mod failures;
 mod faults;
 mod health;
+mod idle;
 mod journal;
 mod journey;
 mod kinds;

@@ -1,12 +1,11 @@
 //! What stands around the jobs: the schema's version, accounts and workers.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use gammaq_job::record::SCHEMA;
 use redis::Value;
 
-use crate::script::REGISTER_ACCOUNTS;
+use crate::script::{NOTE_WORKER, REGISTER_ACCOUNTS};
 use crate::{Error, Queue, ms, value};
 
 /// An account's budget.
@@ -54,6 +53,10 @@ const ACCOUNTS_A_CALL: usize = 100;
 /// What the script is sent; see its header.
 #[cfg(test)]
 pub(crate) const ACCOUNTS_ARGV: &str = "events_cap ttl_ms account...";
+
+/// What `note_worker` is sent; see its header.
+#[cfg(test)]
+pub(crate) const NOTE_ARGV: &str = "events_cap ttl_ms worker alive_ms field...";
 
 fn read_registered(answer: &[String]) -> Registered {
     let field = |n: usize| answer.get(n).map_or("", String::as_str);
@@ -181,33 +184,17 @@ impl Queue {
         }
     }
 
-    /// Says that a worker is alive, and forgets those that were not heard of for their time.
+    /// Says that a worker is alive, and forgets those that were not heard of for their time. Answers how many are alive.
     ///
     /// # Errors
     /// By reaction; see [`Error`].
-    pub async fn beat(&self, beat: &Heartbeat<'_>) -> Result<(), Error> {
-        let now = self.time().await?;
-        let hash = self.keys.worker(beat.worker);
-        let mut pipe = redis::pipe();
-        pipe.cmd("ZADD")
-            .arg(self.keys.workers())
-            .arg(now)
-            .arg(beat.worker)
-            .ignore();
-        let fields = pipe.cmd("HSET").arg(&hash);
+    pub async fn beat(&self, beat: &Heartbeat<'_>) -> Result<u64, Error> {
+        let mut call = self.call(&NOTE_WORKER);
+        call.arg(beat.worker).arg(ms(beat.alive_for));
         for (name, value) in beat.fields {
-            fields.arg(*name).arg(value);
+            call.arg(*name).arg(value);
         }
-        fields.arg("heartbeat_at").arg(now);
-        pipe.ignore();
-        pipe.cmd("PEXPIRE").arg(&hash).arg(ms(beat.alive_for)).ignore();
-        let dead = now.saturating_sub(ms(beat.alive_for));
-        pipe.cmd("ZREMRANGEBYSCORE")
-            .arg(self.keys.workers())
-            .arg("-inf")
-            .arg(dead)
-            .ignore();
-        self.link.run(async |mut c| pipe.query_async(&mut c).await).await
+        Ok(value::number(&self.invoke(&call).await?))
     }
 
     /// Takes a worker that leaves off the list.
@@ -219,31 +206,6 @@ impl Queue {
         pipe.cmd("ZREM").arg(self.keys.workers()).arg(worker).ignore();
         pipe.cmd("DEL").arg(self.keys.worker(worker)).ignore();
         self.link.run(async |mut c| pipe.query_async(&mut c).await).await
-    }
-
-    /// The workers that are alive, with their fields.
-    ///
-    /// # Errors
-    /// By reaction; see [`Error`].
-    pub async fn workers(&self) -> Result<Vec<(String, BTreeMap<String, String>)>, Error> {
-        let mut command = redis::cmd("ZREVRANGE");
-        command.arg(self.keys.workers()).arg(0).arg(199);
-        let ids: Vec<String> = self
-            .link
-            .run(async |mut c| command.query_async(&mut c).await)
-            .await?;
-        let mut pipe = redis::pipe();
-        for id in &ids {
-            pipe.cmd("HGETALL").arg(self.keys.worker(id));
-        }
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let hashes: Vec<BTreeMap<String, String>> = self
-            .link
-            .run(async |mut c| pipe.query_async(&mut c).await)
-            .await?;
-        Ok(ids.into_iter().zip(hashes).collect())
     }
 
     /// Redis's time, Unix milliseconds.

@@ -29,6 +29,7 @@ scripts! {
     DROP_LINKS = "callback" "result" "drop_links";
     MARK_QUEUE = "mark_queue";
     REGISTER_ACCOUNTS = "account" "register_accounts";
+    NOTE_WORKER = "note_worker";
     LOOK_ACCOUNT = "account" "look_account";
     LOOK_JOBS = "account" "look_jobs";
     LOOK_QUEUE = "look_queue";
@@ -96,6 +97,7 @@ mod tests {
                 include_str!("lua/register_accounts.lua"),
                 crate::registry::ACCOUNTS_ARGV,
             ),
+            (include_str!("lua/note_worker.lua"), crate::registry::NOTE_ARGV),
             (include_str!("lua/recover_claims.lua"), crate::lease::RECOVER_ARGV),
             (
                 include_str!("lua/look_account.lua"),

@@ -29,12 +29,8 @@ pub(crate) async fn run(app: Arc<App>) {
             fields: &fields,
             alive_for: ALIVE_FOR,
         };
-        let beaten = async {
-            app.queue.beat(&beat).await?;
-            app.queue.workers().await
-        };
-        match beaten.await {
-            Ok(workers) => app.live_workers.store(workers.len() as u64, Ordering::Relaxed),
+        match app.queue.beat(&beat).await {
+            Ok(workers) => app.live_workers.store(workers, Ordering::Relaxed),
             Err(error) => tracing::debug!(%error, "the heartbeat waits for Redis"),
         }
     }
