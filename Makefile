@@ -88,6 +88,14 @@ lint: setup-cargo setup-deny ## Check format, lints, documentation, licences and
 	cargo deny --workspace --features gammaq/otel,gammaq-tests/otel check --hide-inclusion-graph bans licenses sources
 	.ci/check-advisories
 
+# In megabytes of a million bytes, stripped. What an image pulls and a page cache holds.
+SIZE_MAX := 20
+.PHONY: check-size
+check-size: setup-cargo ## Build the release binary and check that it stays below 20 MB
+	cargo build --release --package gammaq --bin gammaq
+	@size=$$(stat --format %s $(TARGET)/release/gammaq); echo "release binary: $$size bytes"; \
+		test $$size -lt $$(($(SIZE_MAX) * 1000000)) || { echo "it is larger than $(SIZE_MAX) MB" >&2; exit 1; }
+
 .PHONY: check-deploy
 check-deploy: ## Check what is in deploy/ with promtool, systemd-analyze and schemas
 	.ci/check-deploy

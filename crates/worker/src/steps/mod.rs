@@ -26,9 +26,13 @@ pub(crate) async fn run(hold: Arc<Hold>, app: Data<Arc<App>>) -> Result<Outcome,
         return Ok(Outcome::Released);
     };
     let mut trace = StepTrace::begin(&app, &hold.job);
+    // A look is by far the most frequent: what the others need more room for is not part of what is allocated for each.
     let outcome = match hold.job.step {
-        Step::Submit => at("step_submit", submit::submit(&app, &hold, &target, &mut trace)).await,
-        Step::Export => at("step_export", export::export(&app, &hold, &target)).await,
+        Step::Submit => {
+            let submit = Box::pin(submit::submit(&app, &hold, &target, &mut trace));
+            at("step_submit", submit).await
+        }
+        Step::Export => at("step_export", Box::pin(export::export(&app, &hold, &target))).await,
         Step::Look => at("step_look", look::look(&app, &hold, &target, &mut trace)).await,
     };
     trace.end(&hold.job, &outcome);
