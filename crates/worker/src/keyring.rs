@@ -87,10 +87,11 @@ impl Keyring {
     /// A record is no place to learn a host from that gets an API key: one that is neither the configured host nor
     /// Gamma's own is not asked, and the configured one is.
     pub(crate) fn target(&self, job: &Claimed) -> Option<Target> {
-        let held = self.read().held.get(&job.account).cloned()?;
+        let keys = self.read();
+        let held = keys.held.get(&job.account)?;
         let configured = held.target.base_url();
         if job.generation_id.is_empty() || job.base_url == configured.as_str().trim_end_matches('/') {
-            return Some(held.target);
+            return Some(held.target.clone());
         }
         let former = job
             .base_url
@@ -104,7 +105,7 @@ impl Keyring {
                 "its base URL is not one that may be given a key: the configured one is asked"
             );
         }
-        former.or(Some(held.target))
+        former.or_else(|| Some(held.target.clone()))
     }
 }
 
