@@ -1,8 +1,6 @@
 //! What a look takes of the allocator, in a worker that runs in this process against a fake and a Redis in others. No clock is
 //! involved: a slow machine allocates as often as a quick one.
 
-#![expect(clippy::unwrap_used, reason = "what a test can't set up or read ends it")]
-
 use std::path::PathBuf;
 use std::time::Duration;
 
