@@ -34,7 +34,7 @@ macro_rules! fields {
 }
 
 fields! {
-    23: state account kind generation_id base_url polls poll_failures deadline late_until created_at exports traceparent
+    23: state account kind generation_id base_url polls poll_failures deadline exports late_until created_at traceparent
     warnings attempts timeout resubmits submit_failures slot gamma_id files pdf_url pptx_url png_url
 }
 

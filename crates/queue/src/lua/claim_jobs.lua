@@ -23,32 +23,38 @@ local reset = is_reset(ARGV[12]) and 1 or 0
 if reset == 1 or is_queue_paused() then submits = 0 end
 for i = 13, #ARGV do foreign[ARGV[i]] = true end
 local FIELDS = { 'state', 'account', 'kind', 'generation_id', 'base_url', 'polls', 'poll_failures', 'deadline',
-  'late_until', 'created_at', 'exports', 'traceparent', 'warnings', 'attempts', 'timeout', 'resubmits',
+  'exports', 'late_until', 'created_at', 'traceparent', 'warnings', 'attempts', 'timeout', 'resubmits',
   'submit_failures', 'slot', 'gamma_id', 'files', 'pdf_url', 'pptx_url', 'png_url' }
 -- A look is by far the most frequent: it reads the first 13, what is of submits and of files only where it is one. The
--- answer of the first read becomes the job's row of this script's answer: the six in front make room for what that begins with.
+-- answer of the first read becomes the job's row of this script's answer: the six in front move to their places, and make
+-- room for what a row begins with.
 local LOOK, SUBMIT = 13, 18
-local HEAD = { 'v', 'fence', 'cancel_requested', 'priority', 'seq', 'worker', unpack(FIELDS, 1, LOOK) }
+local HEAD = { 'v', 'fence', unpack(FIELDS, LOOK - 3, LOOK) }
+for i = 1, LOOK - 4 do HEAD[6 + i] = FIELDS[i] end
+local OF_SUBMIT = { 'cancel_requested', 'priority', 'seq', unpack(FIELDS, LOOK + 1, SUBMIT) }
 
 -- What stays in the schedule though it is due can go on at `time`.
 local function leave(time) if not left or time < left then left = time end end
 
 local function read(id)
-  local r = redis.pcall('HMGET', job_key(id), unpack(HEAD))
+  local record = job_key(id)
+  local r = redis.pcall('HMGET', record, unpack(HEAD))
   if r.err then return nil end
   if is_newer(r[1]) then return { newer = true } end
   local state, account, last = r[7], r[8], LOOK
   if not state or not account then return nil end
-  r.state, r.account, r.fence = state, account, tonumber(r[2]) or 0
+  r.record, r.state, r.account, r.fence = record, state, account, tonumber(r[2]) or 0
+  for i = 3, 6 do r[LOOK + i] = r[i] end
   if state == 'queued' or state == 'submitting' then
     last = SUBMIT
-    for i, value in ipairs(redis.call('HMGET', job_key(id), unpack(FIELDS, LOOK + 1, SUBMIT))) do r[6 + LOOK + i] = value end
-    r.wish, r.priority, r.seq, r.generation = r[3] and r[3] ~= '', r[4], r[5], r[10] or ''
-    r.attempts, r.resubmits, r.slot = r[20] or '0', tonumber(r[22]) or 0, r[24] or ''
-  elseif state == 'exporting' or (r[17] and r[17] ~= '') then
+    local more = redis.call('HMGET', record, unpack(OF_SUBMIT))
+    r.wish, r.priority, r.seq, r.generation = more[1] and more[1] ~= '', more[2], more[3], r[10] or ''
+    r.attempts, r.resubmits, r.slot = more[4] or '0', tonumber(more[6]) or 0, more[8] or ''
+    for i = 4, #OF_SUBMIT do r[3 + LOOK + i] = more[i] end
+  elseif state == 'exporting' or (r[15] and r[15] ~= '') then
     last = #FIELDS
     for i = LOOK + 1, SUBMIT do r[6 + i] = '' end
-    for i, value in ipairs(redis.call('HMGET', job_key(id), unpack(FIELDS, SUBMIT + 1))) do r[6 + SUBMIT + i] = value end
+    for i, value in ipairs(redis.call('HMGET', record, unpack(FIELDS, SUBMIT + 1))) do r[6 + SUBMIT + i] = value end
   end
   -- A megabyte in one field was written by hand: an answer that holds it would not arrive in time.
   for i = 7, 6 + last do
@@ -59,9 +65,9 @@ end
 
 -- Looks are put into the schedule together, at the end of the call: where it breaks off before, they are still due.
 local function hand(id, r, step, probe, time)
-  local request = step == 'submit' and redis.call('HGET', job_key(id), 'request') or ''
+  local request = step == 'submit' and redis.call('HGET', r.record, 'request') or ''
   bytes = bytes + #request
-  redis.call('HSET', job_key(id), 'fence', r.fence + 1, 'worker', worker)
+  redis.call('HSET', r.record, 'fence', r.fence + 1, 'worker', worker)
   if step == 'look' then leases[#leases + 1] = lease_end leases[#leases + 1] = id
   else redis.call('ZADD', key('due'), lease_end, id) end
   if probe then
