@@ -44,10 +44,12 @@ impl ToSettle {
     /// What Redis is told: the next look is counted from the answer to this one, not from when Redis hears of it.
     fn told(&self) -> Settlement {
         let mut told = self.settlement.clone();
-        if let Verb::Again(wait) = &mut told.verb {
-            // Redis counts whole milliseconds, and never is a look to come early.
+        if let Verb::Again(wait) = &mut told.verb
+            && !wait.is_zero()
+        {
+            // Redis's clock and what is left are cut to whole milliseconds, and never is a look to come early.
             let rest = wait.saturating_sub(self.ended.elapsed().min(TAKEN_OFF));
-            *wait = rest + Duration::from_millis(1);
+            *wait = rest + Duration::from_millis(2);
         }
         told
     }
@@ -271,7 +273,8 @@ fn finish(app: &App, item: ToSettle, outcome: Settled, tried_before: bool) {
     };
     // The permit comes back before the claimer is woken.
     drop(item.hold);
-    app.schedule.at_most(Instant::now() + wait);
+    // Nothing of this one is due before, nor much after.
+    app.schedule.at_most(item.ended + wait);
     if let Some(done) = item.done {
         let _ = done.send(());
     }

@@ -63,12 +63,13 @@ local function read(id)
   return r
 end
 
--- Looks are put into the schedule together, at the end of the call: where it breaks off before, they are still due.
+-- Looks are put into the schedule together, at the end of the call: where it breaks off before, they are still due. Not
+-- so one that tries a pause out: others wait for the end of its lease.
 local function hand(id, r, step, probe, time)
   local request = step == 'submit' and redis.call('HGET', r.record, 'request') or ''
   bytes = bytes + #request
   redis.call('HSET', r.record, 'fence', r.fence + 1, 'worker', worker)
-  if step == 'look' then leases[#leases + 1] = lease_end leases[#leases + 1] = id
+  if step == 'look' and not probe then leases[#leases + 1] = lease_end leases[#leases + 1] = id
   else redis.call('ZADD', key('due'), lease_end, id) end
   if probe then
     redis.call('HSET', account_key(r.account), 'probe_until', lease_end)

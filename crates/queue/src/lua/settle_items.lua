@@ -18,6 +18,8 @@ local function settle(item)
   elseif item.probe == 'open' then redis.call('HDEL', account_key(r.account), 'probe_until')
   end
   set_account_fields(r.account, item.account_fields, id, worker)
+  -- Before what ends the hold: a link that stands nowhere else would never be taken off the record.
+  note_links(id, item.fields)
   local verb, to, fields = item.verb, TO[item.verb], with_progress(id, r.state, item.fields, worker)
   if (r.state == 'generating' or r.state == 'timed_out') and verb ~= 'release' then polls = polls + 1 end
   if verb == 'again' then
@@ -27,7 +29,6 @@ local function settle(item)
     plan(id, int(time))
   end
   set_fields(job_key(id), fields)
-  note_links(id, item.fields)
   -- The answer was unclear, but a generation is known by now: look at that one.
   if r.state == 'submitting' and v[8] and v[8] ~= '' then
     if r.slot ~= '' and verb == 'requeue' then release_slot(r.account, r.slot) end
