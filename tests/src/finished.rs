@@ -36,9 +36,7 @@ pub async fn small() -> Stage {
         ("GAMMA__REQUEST_TIMEOUT", "20s"),
         ("WORKER__LEASE", "60s"),
     ];
-    let worker = stage
-        .worker("worker", &settings)
-        .await;
+    let worker = stage.worker("worker", &settings).await;
     stage.submit("good", "text").await;
     stage.submit("bad", "text [[fake:poll=failed]]").await;
     stage.until("good", "completed").await;
