@@ -246,6 +246,42 @@ async fn what_is_inside_is_not_called_whatever_it_is_called() {
     stage.until_callback("named", "delivered").await;
 }
 
+/// Far more than a worker makes at once are due for a receiver that takes half a minute for each.
+#[tokio::test]
+async fn a_slow_receiver_leaves_room_for_others() {
+    let stage = Stage::start(&["--generation-time", "50ms"]).await;
+    let receiver = Receiver::start().await;
+    let settings = [
+        ("ADMIN__LISTEN", "127.0.0.1:0"),
+        ("CALLBACKS__ALLOWED_HOSTS", "127.0.0.1,127.0.0.2"),
+        ("CALLBACKS__TIMEOUT", "2m"),
+        ("CALLBACKS__RETRY_FOR", "1h"),
+    ];
+    let worker = stage.calling_worker("worker", &receiver, &settings).await;
+    for n in 0..80 {
+        let url = receiver.url_at("127.0.0.2", "slow");
+        stage.submit_with_callback(&format!("slow-{n}"), &url).await;
+    }
+    stage.until_count("completed", 80).await;
+    receiver.until("slow", 16).await;
+    for n in 0..3 {
+        stage
+            .submit_with_callback(&format!("quick-{n}"), &receiver.url("ok"))
+            .await;
+    }
+    for n in 0..3 {
+        stage.until_callback(&format!("quick-{n}"), "delivered").await;
+    }
+    let slow = receiver.received("slow").len();
+    let samples = admin::metrics(&admin::address(&worker).await).await;
+    let delivered = samples["gammaq_callbacks_total{outcome=\"delivered\"}"] as usize - 3;
+    assert!(
+        slow >= 16 && slow - delivered <= 16,
+        "{slow} began, {delivered} were delivered"
+    );
+    assert!(samples["gammaq_callbacks_put_off_total"] > 0.0);
+}
+
 #[tokio::test]
 async fn a_full_redis_a_redis_that_restarts_and_a_worker_without_a_secret_lose_no_callback() {
     let redis = gammaq_testkit::Redis::builder().aof_always().start().await;

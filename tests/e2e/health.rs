@@ -112,6 +112,33 @@ async fn it_says_that_it_starts_and_that_it_halted() {
     assert_eq!(admin::metrics(&address).await["gammaq_worker_halted"], 1.0);
 }
 
+/// Such a Redis answers, and lets looks through, but takes no budget: nothing is submitted.
+#[tokio::test]
+async fn it_says_that_its_budgets_wait_for_redis() {
+    let stage = Stage::start(&["--generation-time", "50ms"]).await;
+    // The queue is there, so that only what is new finds no room.
+    let first = stage.worker("first", &[]).await;
+    stage.submit("a", "text").await;
+    stage.until("a", "completed").await;
+    drop(first);
+    stage.redis.cli(&["CONFIG", "SET", "maxmemory", "1"]).await;
+    let other = ("ACCOUNTS__DEFAULT__LIMIT", "7");
+    let worker = stage.spawn_worker("worker", &stage.redis.url(), &[LISTEN, other]);
+    let address = admin::address(&worker).await;
+    let detail = until_not(&address, "budgets").await;
+    assert!(detail.contains("nothing is submitted"), "{detail}");
+    stage.redis.cli(&["CONFIG", "SET", "maxmemory", "0"]).await;
+    until_ready(&address).await;
+    assert_eq!(
+        stage
+            .redis
+            .cli(&["HGET", &stage.key("account:default"), "limit"])
+            .await
+            .trim(),
+        "7"
+    );
+}
+
 #[tokio::test]
 async fn it_says_that_it_drains_and_no_request_holds_it_up() {
     let stage = Stage::start(&["--generation-time", "50ms"]).await;

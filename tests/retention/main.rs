@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use clap::Parser;
-use gammaq_tests::{Stage, figures, finished};
+use gammaq_tests::{PATIENCE, Stage, figures, finished};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::sleep;
@@ -54,29 +54,16 @@ async fn main() -> ExitCode {
     }
     stage.redis.cli(&["SLOWLOG", "RESET"]).await;
     let memory = field(&stage, "used_memory_human:").await;
-    let before = left(&stage).await;
     let pings = Pings::start(&stage);
-    let keep = args.keep.to_string();
-    let settings = [("RESULTS__MAX_JOBS", &*keep), ("LOG__FILTER", "info")];
-    let worker = stage.worker("worker", &settings).await;
-    let mut first = None;
-    loop {
-        let now = left(&stage).await;
-        if now < before && first.is_none() {
-            first = Some(Instant::now());
-        }
-        if now <= args.keep * STATES.len() as u64 {
-            break;
-        }
-        sleep(Duration::from_millis(200)).await;
-    }
-    let took = first.map_or(Duration::ZERO, |first| first.elapsed());
+    let (took, taken) = sweep(&stage, args.keep).await;
     let busy = pings.end().await;
-    drop(worker);
+    let scripts = scripts(&stage).await;
+    // The log of slow commands takes memory, too.
+    stage.redis.cli(&["SLOWLOG", "RESET"]).await;
     let seen = Seen {
         took,
-        taken: before - left(&stage).await,
-        scripts: scripts(&stage).await,
+        taken,
+        scripts,
         quiet,
         busy,
         memory: [memory, field(&stage, "used_memory_human:").await],
@@ -98,6 +85,43 @@ async fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// Has a worker sweep until no more than `keep` of each state are left. Answers how long that took, from the first job that
+/// went, and how many went.
+async fn sweep(stage: &Stage, keep: u64) -> (Duration, u64) {
+    let before = left(stage).await;
+    let most = keep.to_string();
+    // No slot is left of the budget, so the worker has nothing else to do.
+    let settings = [
+        ("RESULTS__MAX_JOBS", &*most),
+        ("LOG__FILTER", "info"),
+        ("ACCOUNTS__DEFAULT__LIMIT", finished::LIMIT),
+    ];
+    let worker = stage.worker("worker", &settings).await;
+    let mut first = None;
+    let (mut least, mut moved) = (before, Instant::now());
+    loop {
+        let now = left(stage).await;
+        if now < least {
+            first.get_or_insert_with(Instant::now);
+            (least, moved) = (now, Instant::now());
+        }
+        if now <= keep * STATES.len() as u64 {
+            break;
+        }
+        assert!(
+            worker.try_wait().is_none(),
+            "the worker ended with {now} jobs left"
+        );
+        assert!(
+            moved.elapsed() < PATIENCE * 3,
+            "nothing is swept any more: {now} jobs left"
+        );
+        sleep(Duration::from_millis(200)).await;
+    }
+    let took = first.map_or(Duration::ZERO, |first| first.elapsed());
+    (took, before - left(stage).await)
+}
+
 /// What was measured.
 struct Seen {
     took: Duration,
@@ -112,11 +136,15 @@ struct Seen {
 
 /// Finished jobs that are there.
 async fn left(stage: &Stage) -> u64 {
-    let mut all = 0;
+    let mut commands = String::new();
     for state in STATES {
-        all += stage.number("ZCARD", state).await;
+        commands += &format!("ZCARD {}\r\n", stage.key(state));
     }
-    all
+    let answer = ask(stage, &(commands + "PING\r\n")).await;
+    let numbers = answer.lines().filter_map(|line| line.strip_prefix(':'));
+    numbers
+        .map(|number| number.parse::<u64>().expect("a number"))
+        .sum()
 }
 
 async fn field(stage: &Stage, name: &str) -> String {
@@ -227,13 +255,14 @@ async fn render(stage: &Stage, args: &Args, seen: &Seen) -> String {
     };
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
     let mut out = format!(
-        "{} finished jobs, of which {} of each state were to be kept: one worker took {} away in {:.0} s. Redis {}, {} in use before and \
-         {} after, {cores} cores shared with all that measures, {profile} build.\n\n\
+        "{} finished jobs, of which {} of each state were to be kept: one worker took {} away in {:.0} s, {:.0} a second. Redis {}, {} in \
+         use before and {} after, {cores} cores shared with all that measures, {profile} build.\n\n\
          | what | how many | median | 99 % | longest |\n|---|---|---|---|---|\n",
         args.jobs,
         args.keep,
         seen.taken,
         seen.took.as_secs_f64(),
+        seen.taken as f64 / seen.took.as_secs_f64().max(0.001),
         field(stage, "redis_version:").await,
         seen.memory[0],
         seen.memory[1],

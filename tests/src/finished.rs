@@ -5,22 +5,23 @@ use crate::{KEY, PATIENCE, Stage};
 
 /// Copies in one call of the script.
 const STEP: u64 = 1_000;
+/// The account's budget, which [`small`] uses up.
+pub const LIMIT: &str = "20";
 /// One in so many failed.
 const FAILED: u64 = 10;
 
+// A record is copied as it is, with its time to live, and then told what is its own.
 const COPY: &str = "
 local base, model, state, first, count = KEYS[1], ARGV[1], ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4])
-local record, at = redis.call('HGETALL', base .. 'job:' .. model), {}
-for i = 1, #record, 2 do at[record[i]] = i + 1 end
-local result, ttl = redis.call('GET', base .. 'result:' .. model), redis.call('PTTL', base .. 'job:' .. model)
-local ended = tonumber(record[at.finished_at])
+local record, ttl = base .. 'job:' .. model, redis.call('PTTL', base .. 'job:' .. model)
+local ended = tonumber(redis.call('HGET', record, 'finished_at'))
+local head, tail = string.match(redis.call('GET', base .. 'result:' .. model), '^(.-\"id\":\")[^\"]*(.*)$')
 for n = first, first + count - 1 do
-  local id = string.format('%s-%07d', model, n)
-  record[at.id], record[at.finished_at] = id, string.format('%.0f', ended - n)
-  redis.call('HSET', base .. 'job:' .. id, unpack(record))
-  redis.call('PEXPIRE', base .. 'job:' .. id, ttl)
-  redis.call('SET', base .. 'result:' .. id, (string.gsub(result, '\"id\":\"[^\"]*\"', '\"id\":\"' .. id .. '\"', 1)), 'PX', ttl)
-  redis.call('ZADD', base .. state, ended - n, id)
+  local id, time = string.format('%s-%07d', model, n), string.format('%.0f', ended - n)
+  redis.call('COPY', record, base .. 'job:' .. id)
+  redis.call('HSET', base .. 'job:' .. id, 'id', id, 'finished_at', time)
+  redis.call('SET', base .. 'result:' .. id, head .. id .. tail, 'PX', ttl)
+  redis.call('ZADD', base .. state, time, id)
 end
 return redis.call('ZCARD', base .. state)";
 
@@ -28,9 +29,14 @@ return redis.call('ZCARD', base .. state)";
 /// slots, and two that ended, `good` and `bad`.
 pub async fn small() -> Stage {
     let stage = Stage::start(&["--generation-time", "20ms"]).await;
-    let worker = stage
-        .worker("worker", &[("ACCOUNTS__DEFAULT__LIMIT", "20")])
-        .await;
+    // Patient, so that a busy machine parks none of them.
+    let settings = [
+        ("ACCOUNTS__DEFAULT__LIMIT", LIMIT),
+        ("GAMMA__CONNECT_TIMEOUT", "10s"),
+        ("GAMMA__REQUEST_TIMEOUT", "20s"),
+        ("WORKER__LEASE", "60s"),
+    ];
+    let worker = stage.worker("worker", &settings).await;
     stage.submit("good", "text").await;
     stage.submit("bad", "text [[fake:poll=failed]]").await;
     stage.until("good", "completed").await;

@@ -15,7 +15,8 @@ use crate::{Error, Queue, ms, value};
 
 /// What `claim_callbacks` is sent; see its header.
 #[cfg(test)]
-pub(crate) const CLAIM_ARGV: &str = "events_cap ttl_ms worker want lease_ms kept_ms not_after";
+pub(crate) const CLAIM_ARGV: &str =
+    "events_cap ttl_ms worker want lease_ms kept_ms not_after per_host busy...";
 /// What `settle_callback` is sent; see its header.
 #[cfg(test)]
 pub(crate) const SETTLE_ARGV: &str = "events_cap ttl_ms worker id fence outcome delay_ms kept_ms note";
@@ -33,6 +34,21 @@ pub struct CallbackRequest<'a> {
     pub retry_for: Duration,
     /// Redis's time, Unix milliseconds, after which nothing is claimed: nobody waits for the answer any more.
     pub not_after: u64,
+    /// How many this worker makes at once at one receiver.
+    pub per_host: usize,
+    /// Where its attempts are under way.
+    pub busy: &'a [BusyHost],
+}
+
+/// A receiver that attempts of this worker are under way at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BusyHost {
+    /// As [`Callback::host`] names it.
+    pub host: String,
+    /// How many.
+    pub attempts: usize,
+    /// For how long those are put off, at the most, that find no room there.
+    pub later: Duration,
 }
 
 /// What a worker got.
@@ -42,6 +58,8 @@ pub struct CallbackClaim {
     pub now: u64,
     /// When there will be something to do next, if that is known.
     pub next_at: Option<u64>,
+    /// How many were due and found no room at their receiver: they are due again soon.
+    pub put_off: u64,
     /// The callbacks.
     pub callbacks: Vec<Callback>,
 }
@@ -65,6 +83,8 @@ pub struct Callback {
     pub since: u64,
     /// The job's result as JSON; empty where it is gone.
     pub result: String,
+    /// The receiver: the host of `url`, in small letters.
+    pub host: String,
 }
 
 /// Shows neither the address, which may hold a secret, nor the result.
@@ -117,9 +137,13 @@ impl Queue {
             .arg(request.want.clamp(1, MAX_ITEMS))
             .arg(ms(request.lease))
             .arg(ms(request.retry_for))
-            .arg(request.not_after);
+            .arg(request.not_after)
+            .arg(request.per_host.max(1));
+        for busy in request.busy {
+            call.arg(&busy.host).arg(busy.attempts).arg(ms(busy.later).max(1));
+        }
         let parts = value::list(self.invoke(&call).await?)?;
-        let Ok([now, next_at, newer, callbacks]) = <[Value; 4]>::try_from(parts) else {
+        let Ok([now, next_at, newer, put_off, callbacks]) = <[Value; 5]>::try_from(parts) else {
             return Err(Error::Refused("claim_callbacks answered too little".to_owned()));
         };
         if value::number(&newer) == 1 {
@@ -129,6 +153,7 @@ impl Queue {
         Ok(CallbackClaim {
             now: value::number(&now),
             next_at: (!next.is_empty()).then(|| value::number(&next_at)),
+            put_off: value::number(&put_off),
             callbacks: value::list(callbacks)?
                 .into_iter()
                 .map(callback)
@@ -173,7 +198,7 @@ impl Queue {
 
 fn callback(parts: Value) -> Result<Callback, Error> {
     let parts = value::texts(parts)?;
-    let [id, fence, url, message_id, attempts, state, since, result] = parts.as_slice() else {
+    let [id, fence, url, message_id, attempts, state, since, result, host] = parts.as_slice() else {
         return Err(Error::Refused(
             "claim_callbacks answered a callback without its fields".to_owned(),
         ));
@@ -187,5 +212,6 @@ fn callback(parts: Value) -> Result<Callback, Error> {
         state: state.parse().unwrap_or(State::Failed),
         since: since.parse().unwrap_or(0),
         result: result.clone(),
+        host: host.clone(),
     })
 }

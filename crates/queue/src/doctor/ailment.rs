@@ -124,6 +124,9 @@ ailments! {
     GeneratingNowhere "generating_nowhere" Error true "A generation under way is not in the schedule: nobody looks at it." "--repair has it looked at now";
     LateLookLost "late_look_lost" Warning true "A timed-out job is to be looked at and is not in the schedule." "--repair has it looked at now";
     NotInIndex "not_in_index" Warning true "A job that ended is not in its state's index: lists don't show it, and nobody sweeps it." "--repair adds it";
+    CallbackNowhere "callback_nowhere" Error true "A caller is to be told of an end, and that is in no schedule: nobody would ever call." "--repair has it called, once more if it was called before";
+    CallbackUnlisted "callback_unlisted" Warning true "A callback was given up and is not listed in `callback_failed`: nobody sees it there." "--repair adds it";
+    CallbackStray "callback_stray" Warning true "A list of callbacks names a job that has no callback to make, or none that was given up." "--repair takes the entry off the list";
     LiveTtl "live_with_ttl" Error true "A job that is not over has a time to live: it would vanish." "--repair keeps it";
     EndedNoTtl "ended_without_ttl" Warning true "A job that is over is kept for ever." "--repair gives it the time that results have";
 

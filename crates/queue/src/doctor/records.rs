@@ -59,12 +59,19 @@ impl Judge<'_> {
         if seen.asked_line.is_at() {
             missing(&format!("pending:{}", seen.asked));
         }
+        let mut swept = false;
         for (state, place) in seen.ended {
             // Records of ended jobs expire, and the sweeper comes a while later.
             let expired = state != State::Ambiguous
                 && matches!(place, super::seen::Place::At(score) if score as u64 + self.ttl <= seen.now + 1_000);
             if place.is_at() && !expired {
                 missing(state.as_str());
+            }
+            swept |= expired;
+        }
+        for (index, place) in seen.callback_lists() {
+            if place.is_at() && !swept {
+                missing(index);
             }
         }
         if seen.result_kind != "none" {
@@ -103,6 +110,7 @@ impl Judge<'_> {
         }
         self.step(seen, state, out);
         self.places(seen, state, out);
+        self.callback(seen, state, out);
         self.end(seen, state, out);
     }
 
@@ -210,6 +218,32 @@ impl Judge<'_> {
             stray(account);
         } else if seen.asked_line.is_at() && seen.asked != account {
             stray(&seen.asked);
+        }
+    }
+
+    /// What is to be told of a job, and where that is written down. An operator may put any job with a callback back on the
+    /// schedule; of one that goes on, a claim withdraws what was to be said.
+    fn callback(&self, seen: &Seen, state: State, out: &mut Vec<Finding>) {
+        let has_one = !seen.get("callback").is_empty() && !seen.get("callback_id").is_empty();
+        let status = seen.get("callback_status");
+        if has_one && seen.get("callback_state") == state.as_str() && seen.callbacks.is_absent() {
+            let lost = match status {
+                "due" => Some(Ailment::CallbackNowhere),
+                "failed" if seen.callback_failed.is_absent() => Some(Ailment::CallbackUnlisted),
+                _ => None,
+            };
+            out.extend(lost.map(|what| self.about(seen, what, format!("{state}, callback {status}"))));
+        }
+        for (index, place) in seen.callback_lists() {
+            let right = has_one && (index == "callbacks" || status == "failed");
+            if place.is_at() && !right {
+                let shown = match gammaq_job::json::cut(status, 20) {
+                    none if none.is_empty() => "no callback".to_owned(),
+                    status => format!("callback {status}"),
+                };
+                let detail = format!("{} is {state}, {shown}", seen.id);
+                out.push(self.in_index(seen, Ailment::CallbackStray, index, detail));
+            }
         }
     }
 

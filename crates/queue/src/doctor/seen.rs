@@ -11,8 +11,8 @@ use crate::{Error, Queue, value};
 #[cfg(test)]
 pub(crate) const LOOK_ARGV: &str = "events_cap ttl_ms pair...";
 
-const PLACES: usize = 8;
-const FIELDS: [&str; 19] = [
+const PLACES: usize = 10;
+const FIELDS: [&str; 23] = [
     "id",
     "v",
     "state",
@@ -32,6 +32,10 @@ const FIELDS: [&str; 19] = [
     "late_until",
     "attempts",
     "polls",
+    "callback",
+    "callback_id",
+    "callback_state",
+    "callback_status",
 ];
 
 /// Where a job may stand.
@@ -70,6 +74,8 @@ pub(super) struct Seen {
     pub(super) window: u64,
     pub(super) due: Place,
     pub(super) ended: [(State, Place); 5],
+    pub(super) callbacks: Place,
+    pub(super) callback_failed: Place,
     pub(super) line: Place,
     pub(super) asked_line: Place,
     fields: Vec<String>,
@@ -80,6 +86,14 @@ impl Seen {
     pub(super) fn get(&self, name: &str) -> &str {
         let at = FIELDS.iter().position(|field| *field == name);
         at.and_then(|at| self.fields.get(at)).map_or("", String::as_str)
+    }
+
+    /// Where callbacks stand that are to be made, and those that were given up.
+    pub(super) fn callback_lists(&self) -> [(&'static str, Place); 2] {
+        [
+            ("callbacks", self.callbacks),
+            ("callback_failed", self.callback_failed),
+        ]
     }
 
     /// `None` where a field holds something that is no whole number.
@@ -130,8 +144,9 @@ fn seen(id: &str, asked: &str, now: u64, job: Value) -> Result<Seen, Error> {
     let window = next().parse::<f64>().unwrap_or(3_600_000.0) as u64;
     let places: Vec<Place> = (0..PLACES).map(|_| place(&next())).collect();
     let fields: Vec<String> = FIELDS.iter().map(|_| next()).collect();
-    let [due, a, b, c, d, e, line, asked_line] = <[Place; PLACES]>::try_from(places)
-        .map_err(|_| Error::Refused("look_jobs answered a job without its places".to_owned()))?;
+    let [due, a, b, c, d, e, callbacks, callback_failed, line, asked_line] =
+        <[Place; PLACES]>::try_from(places)
+            .map_err(|_| Error::Refused("look_jobs answered a job without its places".to_owned()))?;
     let [i, j, k, l, m] = State::INDEXED;
     Ok(Seen {
         id: id.to_owned(),
@@ -147,6 +162,8 @@ fn seen(id: &str, asked: &str, now: u64, job: Value) -> Result<Seen, Error> {
         window,
         due,
         ended: [(i, a), (j, b), (k, c), (l, d), (m, e)],
+        callbacks,
+        callback_failed,
         line,
         asked_line,
         fields,

@@ -134,9 +134,7 @@ impl Queue {
                 let over = score
                     .saturating_add(ms(self.policy.results_ttl))
                     .saturating_add(2 * LONG_DUE);
-                // A timed-out job that is still looked at stays.
-                let looked_at = state == State::TimedOut && self.is_due(&id).await?;
-                if over < now && !looked_at {
+                if over < now && !self.is_held(state, &id).await? {
                     let detail = format!("{id} ended {} s ago", (now - score) / 1000);
                     report.add(Finding::new(Ailment::SweepOverdue, key, detail));
                 }
@@ -145,9 +143,15 @@ impl Queue {
         Ok(late)
     }
 
-    async fn is_due(&self, id: &str) -> Result<bool, Error> {
+    /// Whether a job stays however old it is: it timed out and is still looked at, or its caller is still to be told.
+    async fn is_held(&self, state: State, id: &str) -> Result<bool, Error> {
+        let looked_at = state == State::TimedOut && self.stands_in(&self.keys.due(), id).await?;
+        Ok(looked_at || self.stands_in(&self.keys.callbacks(), id).await?)
+    }
+
+    async fn stands_in(&self, index: &str, id: &str) -> Result<bool, Error> {
         let mut command = redis::cmd("ZSCORE");
-        command.arg(self.keys.due()).arg(id);
+        command.arg(index).arg(id);
         let score: Result<Option<f64>, Error> = self
             .link
             .run(async |mut c| command.query_async(&mut c).await)

@@ -55,7 +55,9 @@ fn expected_type(name: &str) -> Option<&'static str> {
         "job" | "result" => Some("?"),
         "inbox" | "events" | "control" => Some("stream"),
         "pending" | "budget" | "accounts" | "account_names" | "due" | "workers" | "ambiguous"
-        | "completed" | "failed" | "timed_out" | "cancelled" => Some("zset"),
+        | "completed" | "failed" | "timed_out" | "cancelled" | "callbacks" | "callback_failed" | "links" => {
+            Some("zset")
+        }
         "account" | "worker" | "stats" | "paused" | "spent" => Some("hash"),
         "schema" => Some("string"),
         _ => None,
@@ -176,6 +178,7 @@ impl Queue {
         };
         let mut indexes = vec![(self.keys.due(), None)];
         indexes.extend(State::INDEXED.map(|state| (self.keys.index(state), None)));
+        indexes.extend([self.keys.callbacks(), self.keys.callback_failed()].map(|key| (key, None)));
         let lines = found.lines.clone();
         indexes.extend(lines.iter().map(|line| (self.keys.pending(line), Some(line))));
         for (key, line) in indexes {

@@ -6,9 +6,11 @@
 -- job: type ttl request_bytes result_type result_ttl result charged window_ms, then PLACES, then FIELDS
 --   charged  1 where the job's slot stands in its account's budget
 --   place    its score; '' where the job isn't there, ? where that can't be known: the key is of another type
-local PLACES = { 'due', 'ambiguous', 'completed', 'failed', 'timed_out', 'cancelled' }
+local PLACES = { 'due', 'ambiguous', 'completed', 'failed', 'timed_out', 'cancelled', 'callbacks',
+  'callback_failed' }
 local FIELDS = { 'id', 'v', 'state', 'account', 'fence', 'seq', 'worker', 'priority', 'created_at', 'run_at', 'deadline',
-  'intent_at', 'submitted_at', 'finished_at', 'slot', 'generation_id', 'late_until', 'attempts', 'polls' }
+  'intent_at', 'submitted_at', 'finished_at', 'slot', 'generation_id', 'late_until', 'attempts', 'polls',
+  'callback', 'callback_id', 'callback_state', 'callback_status' }
 -- What was written by hand may be of any size: a long text is none of a worker's, and a start of it shows that.
 local MOST_TEXT, MOST_RESULT = 600, 1048576
 

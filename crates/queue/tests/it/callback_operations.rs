@@ -59,6 +59,8 @@ impl Run<'_> {
             lease: lease(quick),
             retry_for: SOON,
             not_after: u64::MAX >> 12,
+            per_host: 9,
+            busy: &[],
         };
         let claim = self.queue.claim_callbacks(&request).await.unwrap();
         let claimed = claim.callbacks.into_iter().map(|callback| (worker, callback));

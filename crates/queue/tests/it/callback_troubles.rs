@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use gammaq_queue::Error;
-use gammaq_queue::callbacks::{CallbackRequest, CallbackSettled, Told};
+use gammaq_queue::callbacks::{BusyHost, CallbackRequest, CallbackSettled, Told};
 use gammaq_queue::read::pages::CallbackList;
 use gammaq_queue::settle::{Settled, Verb};
 use gammaq_queue::submit::Recorded;
@@ -45,6 +45,8 @@ async fn what_is_broken_or_newer_harms_no_job_and_holds_nothing_up() {
         lease: LONG,
         retry_for: DAY,
         not_after: u64::MAX,
+        per_host: 9,
+        busy: &[],
     };
     let refused = bench.queue.claim_callbacks(&request).await;
     assert!(matches!(refused, Err(Error::Refused(_))), "{refused:?}");
@@ -62,6 +64,8 @@ async fn a_claim_that_comes_late_or_under_a_newer_layout_takes_nothing() {
         lease: LONG,
         retry_for: DAY,
         not_after: now - 1,
+        per_host: 9,
+        busy: &[],
     };
     assert!(
         bench
@@ -117,4 +121,70 @@ async fn a_full_redis_takes_all_of_it() {
     }
     assert_eq!(bench.listed(CallbackList::Failed).await.len(), 1);
     assert_eq!(bench.callbacks("A").await.len(), 1);
+}
+
+#[tokio::test]
+async fn a_receiver_without_room_lets_others_by() {
+    let bench = Bench::start().await;
+    let urls = [
+        "https://slow.example/a",
+        "https://SLOW.example:8443/b?c=https://quick.example",
+        "https://user@slow.example",
+        "https://slow.example#quick",
+        "https://[::1]:8443/x",
+        "https://quick.example/a",
+    ];
+    for (n, url) in urls.iter().enumerate() {
+        let id = n.to_string();
+        let fields = [("request", "nonsense"), ("id", &*id), ("callback", *url)];
+        bench.add_fields(&fields).await;
+        // In this order.
+        bench.cmd::<u64>(&["ZADD", "@callbacks", &id, &id]).await;
+    }
+    let busy = [BusyHost {
+        host: "slow.example".to_owned(),
+        attempts: 1,
+        later: LONG,
+    }];
+    let request = CallbackRequest {
+        worker: "A",
+        want: 3,
+        lease: LONG,
+        retry_for: DAY,
+        not_after: u64::MAX,
+        per_host: 2,
+        busy: &busy,
+    };
+    let claim = bench.queue.claim_callbacks(&request).await.unwrap();
+    let got: Vec<_> = claim.callbacks.iter().map(|it| (&*it.id, &*it.host)).collect();
+    assert_eq!(
+        got,
+        [("0", "slow.example"), ("4", "[::1]"), ("5", "quick.example")]
+    );
+    assert_eq!(claim.put_off, 3);
+    for id in ["1", "2", "3"] {
+        // Nobody has it, and it is due again within that time.
+        let at = bench.score("callbacks", id).await.unwrap();
+        assert!(
+            at > claim.now && at <= claim.now + LONG.as_millis() as u64,
+            "{at}"
+        );
+        assert_eq!(bench.of(id, "callback_fence").await, "1");
+        assert_eq!(bench.of(id, "callback_worker").await, "");
+        bench.cmd::<u64>(&["ZADD", "@callbacks", id, id]).await;
+    }
+    // Room for one more there.
+    let request = CallbackRequest {
+        per_host: 1,
+        busy: &[],
+        ..request
+    };
+    let claim = bench.queue.claim_callbacks(&request).await.unwrap();
+    assert_eq!(
+        (claim.callbacks.len(), &*claim.callbacks[0].id, claim.put_off),
+        (1, "1", 2)
+    );
+    // It is due again soon: the receiver may be quick.
+    let at = claim.next_at.unwrap();
+    assert!(at > claim.now && at <= claim.now + 100, "{at}");
 }

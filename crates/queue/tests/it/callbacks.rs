@@ -29,6 +29,8 @@ impl Bench {
             lease,
             retry_for: DAY,
             not_after: u64::MAX,
+            per_host: 9,
+            busy: &[],
         };
         self.queue.claim_callbacks(&request).await.unwrap().callbacks
     }

@@ -119,6 +119,10 @@ pub(super) fn readiness(app: &App, reachable: bool) -> Readiness {
         return not("unreachable", "Redis does not answer".to_owned());
     }
     match asked.map(|at| at.elapsed()) {
+        Some(ago) if ago <= ASKED_WITHIN && app.budgets_in_doubt() => {
+            let detail = "Redis has not taken the accounts' budgets yet: nothing is submitted, what is paid for is looked at";
+            not("budgets", detail.to_owned())
+        }
         Some(ago) if ago <= ASKED_WITHIN => Readiness {
             ready: true,
             reason: None,

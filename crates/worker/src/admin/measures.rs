@@ -66,6 +66,8 @@ pub(crate) struct Measures {
     pub(crate) told: Counter,
     /// Callbacks that were given up.
     pub(crate) given_up: Counter,
+    /// Times that a callback found no room at its receiver.
+    pub(crate) put_off: Counter,
     submit: Histogram,
     poll: Histogram,
     export: Histogram,
@@ -126,6 +128,7 @@ impl Measures {
             read_failures: counter(names::READ_FAILURES),
             told: told("delivered"),
             given_up: told("failed"),
+            put_off: counter(names::CALLBACKS_PUT_OFF),
             callback: histogram(Key::from_static_name(names::CALLBACK_SECONDS)),
             submit: exchange(Exchange::Submit),
             poll: exchange(Exchange::Poll),

@@ -63,6 +63,8 @@ metrics! {
         "Attempts to call a caller back by the status that was answered; none where no answer came or nothing was sent";
     CALLBACKS_TOLD = "gammaq_callbacks_total", Counter, "callbacks", ["outcome"],
         "Callbacks that are over: delivered, or failed where they were given up";
+    CALLBACKS_PUT_OFF = "gammaq_callbacks_put_off_total", Counter, "times", [],
+        "Times that a callback was due and found no room at its receiver, and so was put off";
     CALLBACK_SECONDS = "gammaq_callback_request_duration_seconds", Histogram, "seconds", [],
         "Time of one attempt to call a caller back, in seconds";
     HTTP_SECONDS = "gammaq_http_request_duration_seconds", Histogram, "seconds", ["kind"],

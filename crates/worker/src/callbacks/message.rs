@@ -53,6 +53,7 @@ mod tests {
             state: State::TimedOut,
             since: 1_763_912_410_000,
             result: result.to_owned(),
+            host: "example.com".to_owned(),
         }
     }
 

@@ -12,7 +12,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep};
 
 use crate::app::App;
-use crate::callbacks::Caller;
+use crate::callbacks::{Caller, Receivers, Visit};
 use crate::settings::CallbackSettings;
 
 /// Attempts at once.
@@ -33,6 +33,10 @@ pub(crate) struct Calling {
     timeout: Duration,
     /// For how long after the end attempts are made.
     retry_for: Duration,
+    /// How many are made at once at one receiver.
+    per_host: usize,
+    /// Where they are under way.
+    receivers: Arc<Receivers>,
 }
 
 impl Calling {
@@ -45,6 +49,8 @@ impl Calling {
             caller,
             timeout: settings.timeout,
             retry_for: settings.retry_for,
+            per_host: settings.per_host.get(),
+            receivers: Arc::new(Receivers::new(settings.timeout)),
         }))
     }
 
@@ -102,6 +108,7 @@ async fn turn(
         return Ok(CallbackClaim {
             now: 0,
             next_at: None,
+            put_off: 0,
             callbacks: Vec::new(),
         });
     }
@@ -113,21 +120,25 @@ async fn turn(
             lease: calling.lease(),
             retry_for: calling.retry_for,
             not_after: app.clock.estimate() + app.patience_ms(),
+            per_host: calling.per_host,
+            busy: &calling.receivers.busy(),
         })
         .await?;
+    app.measures.put_off.increment(claim.put_off);
     let held_until = Instant::now() + calling.lease();
     for callback in claim.callbacks.drain(..) {
         // Only this task takes permits.
         let Ok(permit) = Arc::clone(permits).try_acquire_owned() else {
             break;
         };
+        let visit = calling.receivers.enter(&callback.host);
         let work = call(
             Arc::clone(app),
             Arc::clone(calling),
             callback,
             claim.now,
             held_until,
-            permit,
+            (permit, visit),
         );
         app.spawn(work);
     }
@@ -141,7 +152,7 @@ async fn call(
     callback: Callback,
     claimed_at: u64,
     held_until: Instant,
-    _permit: OwnedSemaphorePermit,
+    _room: (OwnedSemaphorePermit, Visit),
 ) {
     let begun = Instant::now();
     let attempt = calling

@@ -22,6 +22,7 @@ impl Loader {
             allowed_hosts: r.value(&keys::CALLBACKS_ALLOWED_HOSTS).unwrap_or_default(),
             tls_ca_file,
             timeout: r.value(&keys::CALLBACKS_TIMEOUT)?,
+            per_host: r.value(&keys::CALLBACKS_PER_HOST)?,
             retry_first: r.value(&keys::CALLBACKS_RETRY_FIRST)?,
             retry_most: r.value(&keys::CALLBACKS_RETRY_MOST)?,
             retry_for: r.value(&keys::CALLBACKS_RETRY_FOR)?,

@@ -220,6 +220,9 @@ keys! {
     CALLBACKS_TIMEOUT: Span = "callbacks.timeout", Some("15s"),
         span(ms(10), mins(5)),
         "how long one attempt may take, connection and answer included";
+    CALLBACKS_PER_HOST: Count<NonZeroUsize> = "callbacks.per_host", Some("16"),
+        count_usize(1, 64),
+        "how many attempts one worker makes at once at one receiver, of 64 at all; a receiver is the host of the address";
     CALLBACKS_RETRY_FIRST: Span = "callbacks.retry_first", Some("10s"),
         span(ms(10), days(1)),
         "from the first attempt that failed to the next; it doubles from there";

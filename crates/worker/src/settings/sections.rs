@@ -212,6 +212,8 @@ pub struct CallbackSettings {
     pub tls_ca_file: Option<PathBuf>,
     /// The longest attempt.
     pub timeout: Duration,
+    /// Attempts at once at one host.
+    pub per_host: NonZeroUsize,
     /// The wait after the first attempt that failed.
     pub retry_first: Duration,
     /// The longest wait.

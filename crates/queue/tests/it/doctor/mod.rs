@@ -4,6 +4,7 @@ mod corruptions;
 mod repairs;
 mod server;
 
+use gammaq_queue::callbacks::Told;
 use gammaq_queue::doctor::{Expected, Report};
 use gammaq_queue::registry::Heartbeat;
 use gammaq_queue::settle::{Settled, Verb};
@@ -16,7 +17,7 @@ pub(crate) async fn sound() -> Redis {
     Redis::builder().aof_always().start().await
 }
 
-/// One job in each place that a job can be in, and a worker that lives.
+/// One job in each place that a job can be in, callbacks to be made, made and given up, and a worker that lives.
 pub(crate) async fn people(bench: &Bench) {
     let beat = Heartbeat {
         worker: "A",
@@ -44,6 +45,17 @@ pub(crate) async fn people(bench: &Bench) {
             assert_eq!(bench.end("A", &look, Verb::Rest).await, Settled::Done);
         }
     }
+    bench.completed("given-up").await;
+    bench.completed("told").await;
+    for (callback, told) in bench
+        .callbacks("A")
+        .await
+        .iter()
+        .zip([Told::Failed("answered 410".to_owned()), Told::Delivered])
+    {
+        bench.tell("A", callback, told).await;
+    }
+    bench.completed("to-tell").await;
     bench.add("submitting").await;
     bench.submitting("A", LONG).await;
     bench.add("held").await;
@@ -83,7 +95,7 @@ async fn nothing_is_wrong_with_a_healthy_queue() {
     people(&bench).await;
     let report = examine(&bench).await;
     assert_eq!(words(&report), Vec::<&str>::new(), "{report:#?}");
-    assert_eq!((report.records, report.is_ill()), (10, false));
+    assert_eq!((report.records, report.is_ill()), (13, false));
     assert_eq!(report.not_checked, Vec::<String>::new());
     assert!(report.server.contains(' '), "{}", report.server);
 }

@@ -137,3 +137,24 @@ async fn what_is_no_longer_so_is_not_mended() {
     assert_eq!(bench.queue.mend(finding, "doctor").await.unwrap(), Mended::Gone);
     assert_eq!(bench.score("pending:default", "a").await, None);
 }
+
+/// Nobody would have called: what is mended is handed out, as the message that it was.
+#[tokio::test]
+async fn a_callback_in_no_schedule_is_made_after_all() {
+    let bench = Bench::on(sound().await, Policy::default()).await;
+    bench.completed("a").await;
+    let message = bench.of("a", "callback_id").await;
+    corrupt(&bench, "ZREM @callbacks a").await;
+    assert!(bench.callbacks("A").await.is_empty());
+    mend_all(&bench).await;
+    let callbacks = bench.callbacks("A").await;
+    assert_eq!((callbacks.len(), &callbacks[0].message_id), (1, &message));
+    // One that waits for another attempt goes on waiting.
+    bench
+        .tell("A", &callbacks[0], crate::callbacks::again(LONG))
+        .await;
+    let at = bench.score("callbacks", "a").await;
+    corrupt(&bench, "ZREM @callbacks a").await;
+    mend_all(&bench).await;
+    assert_eq!(bench.score("callbacks", "a").await, at);
+}

@@ -22,6 +22,7 @@ fn a_worker_reads_its_secrets_and_a_client_leaves_them() {
     assert!(callbacks.keys.is_none() && callbacks.allowed_hosts.is_empty());
     assert_eq!(callbacks.timeout, Duration::from_secs(15));
     assert_eq!(callbacks.retry_for, Duration::from_secs(86_400));
+    assert_eq!(callbacks.per_host.get(), 16);
 }
 
 #[test]
@@ -30,6 +31,8 @@ fn what_is_wrong_is_said_by_key_and_shows_no_secret() {
         ("callbacks.secret_file", "/nowhere/at/all", "can't be read"),
         ("callbacks.tls_ca_file", "/nowhere/at/all", "can't be read"),
         ("callbacks.timeout", "6m", "allowed: 10ms to 5m"),
+        ("callbacks.per_host", "0", "allowed: a whole number from 1 to 64"),
+        ("callbacks.per_host", "65", "allowed: a whole number from 1 to 64"),
         ("callbacks.retry_for", "8d", "allowed: 10ms to 7d"),
         (
             "callbacks.retry_most",
