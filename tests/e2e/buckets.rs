@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use crate::downloads::FAKE;
 
 /// A server with one bucket, `decks`.
-struct S3 {
+pub(crate) struct S3 {
     _server: Process,
     address: String,
 }
@@ -35,7 +35,7 @@ fn program() -> PathBuf {
 }
 
 impl S3 {
-    async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let server = Process::builder(program())
             .name("s3")
             .args(["-H", "127.0.0.1", "-p", "0"])
@@ -71,7 +71,7 @@ impl S3 {
     }
 
     /// What lies in the bucket.
-    async fn keys(&self) -> Vec<String> {
+    pub(crate) async fn keys(&self) -> Vec<String> {
         let (status, body) = self.ask("GET", "/decks?list-type=2").await;
         assert_eq!(status, 200);
         let body = String::from_utf8(body).unwrap();
@@ -83,16 +83,27 @@ impl S3 {
 
     /// A worker that keeps copies here, after `prepare`.
     fn worker(&self, stage: &Stage, prepare: &str, name: &str) -> Process {
+        self.worker_with(stage, prepare, name, &[])
+    }
+
+    pub(crate) fn worker_with(
+        &self,
+        stage: &Stage,
+        prepare: &str,
+        name: &str,
+        more: &[(&str, &str)],
+    ) -> Process {
         let prepare = format!(
             "export AWS_ENDPOINT=http://{} AWS_ALLOW_HTTP=true AWS_ACCESS_KEY_ID=key AWS_SECRET_ACCESS_KEY=secret-of-s3 \
-             AWS_REGION=us-east-1 {prepare}",
+             AWS_REGION=us-east-1; {prepare}",
             self.address
         );
-        let settings = [
+        let mut settings = vec![
             ("EXPORTS__STORE", "s3://decks/of/today"),
             ("EXPORTS__ALLOWED_HOSTS", "127.0.0.1"),
             ("WORKER__LEASE", "2s"),
         ];
+        settings.extend_from_slice(more);
         stage.spawn_worker_after(&prepare, name, &settings)
     }
 
@@ -118,7 +129,7 @@ impl S3 {
 #[tokio::test]
 async fn files_are_kept_in_a_bucket() {
     let (stage, s3) = (Stage::start(FAKE).await, S3::start().await);
-    let worker = s3.worker(&stage, "", "worker");
+    let worker = s3.worker(&stage, "true", "worker");
     // More than one part, one that breaks off, and one that is no file.
     stage
         .submit_with("large", "pdf", "text [[fake:size=12000000]]")
@@ -157,7 +168,7 @@ async fn a_worker_may_die_at_any_point_of_an_upload() {
         for (mark, name) in [("", "before"), ("~", "within"), ("+", "after")] {
             count += 1;
             let id = format!("{point}-{name}");
-            let victim = s3.worker(&stage, &format!("GAMMAQ_CRASH_AT='{point}{mark}'"), &id);
+            let victim = s3.worker(&stage, &format!("export GAMMAQ_CRASH_AT='{point}{mark}'"), &id);
             stage.submit_with(&id, "pdf", text).await;
             let status = victim.wait(PATIENCE).await;
             assert_eq!(status.signal(), Some(Signal::KILL.as_raw()), "{id}: {status}");
@@ -169,7 +180,7 @@ async fn a_worker_may_die_at_any_point_of_an_upload() {
                     "{id}: a wrong file under a final name"
                 );
             }
-            let heir = s3.worker(&stage, "", "heir");
+            let heir = s3.worker(&stage, "true", "heir");
             stage.until(&id, "completed").await;
             s3.assert_copy(&stage, &id).await;
             heir.signal(Signal::TERM);

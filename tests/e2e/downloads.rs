@@ -11,7 +11,7 @@ use tempfile::TempDir;
 
 pub(crate) const FAKE: &[&str] = &["--generation-time", "100ms", "--export-time", "100ms"];
 
-/// Everything that lies in the store, parts too.
+/// Everything that lies in the store, parts too; but for the lock.
 pub(crate) fn names(directory: &Path) -> Vec<String> {
     let list = |directory: &Path| -> Vec<String> {
         let entries = std::fs::read_dir(directory).into_iter().flatten();
@@ -22,6 +22,7 @@ pub(crate) fn names(directory: &Path) -> Vec<String> {
     let mut names = list(directory);
     names.retain(|name| name != ".parts");
     names.extend(list(&directory.join(".parts")));
+    names.retain(|name| name != "lock");
     names.sort();
     names
 }

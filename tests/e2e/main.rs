@@ -30,6 +30,7 @@ mod retention;
 mod runbook;
 mod servers;
 mod service_manager;
+mod sweeping;
 mod top;
 mod torture;
 mod upgrades;

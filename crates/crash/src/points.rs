@@ -156,3 +156,42 @@ pub const DOWNLOAD_POINTS: &[(&str, Met)] = &[
     ("upload_finish", Met::Bucket),
     ("upload_abandon", Met::BucketBroken),
 ];
+
+/// What a sweep that removes copies consists of: a source file under `crates/`, and the functions in it.
+pub const SWEEP_PATH: &[(&str, &[&str])] = &[
+    ("worker/src/roles/sweeper.rs", &["sweep", "remove"]),
+    ("files/src/removal.rs", &["removal", "remove"]),
+    ("files/src/local/removing.rs", &["close", "remove"]),
+    ("files/src/cloud/removing.rs", &["remove"]),
+];
+
+/// Where a point of a sweep is met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Swept {
+    /// Whatever the store is.
+    Anywhere,
+    /// Where copies lie in a directory.
+    Directory,
+    /// Where they lie in a bucket.
+    Bucket,
+    /// Where there is more than one page of jobs.
+    Pages,
+}
+
+/// Every point of a sweep that removes copies.
+pub const SWEEP_POINTS: &[(&str, Swept)] = &[
+    ("sweep_look", Swept::Anywhere),
+    ("sweep_files", Swept::Anywhere),
+    ("remove_begin", Swept::Anywhere),
+    ("removal_lock", Swept::Directory),
+    ("close_lock", Swept::Directory),
+    ("remove_look", Swept::Anywhere),
+    ("remove_copies", Swept::Anywhere),
+    ("removal_directory", Swept::Directory),
+    ("unlink", Swept::Directory),
+    ("removal_bucket", Swept::Bucket),
+    ("delete", Swept::Bucket),
+    ("delete_answer", Swept::Bucket),
+    ("sweep_take", Swept::Anywhere),
+    ("sweep_pause", Swept::Pages),
+];

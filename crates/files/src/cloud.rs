@@ -1,12 +1,17 @@
 //! A bucket. A file is uploaded in parts, and is there under its name only when the last call has put them together.
 
+mod removing;
+
 use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use gammaq_crash::at;
+use object_store::aws::AmazonS3Builder;
+use object_store::azure::MicrosoftAzureBuilder;
+use object_store::gcp::GoogleCloudStorageBuilder;
 use object_store::path::Path;
-use object_store::{ObjectStore, PutMultipartOptions, WriteMultipart};
+use object_store::{ObjectStore, ObjectStoreScheme, PutMultipartOptions, RetryConfig, WriteMultipart};
 use url::Url;
 
 use crate::fetched::Halt;
@@ -22,6 +27,8 @@ const AT_ONCE: usize = 2;
 #[derive(Clone)]
 pub(crate) struct Cloud {
     bucket: Arc<dyn ObjectStore>,
+    /// The same, and asked once: a delete that is tried again comes when the name may be another copy's.
+    once: Arc<dyn ObjectStore>,
     prefix: Path,
     url: Url,
 }
@@ -34,20 +41,53 @@ impl fmt::Debug for Cloud {
     }
 }
 
+/// What the environment says of the clouds: `region` or `token` alone would be taken for theirs too.
+fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| {
+        let name = name.into_string().ok()?.to_ascii_lowercase();
+        let theirs = ["aws_", "azure_", "google_"]
+            .iter()
+            .any(|prefix| name.starts_with(prefix));
+        Some((name, value.into_string().ok()?)).filter(|_| theirs)
+    })
+}
+
+macro_rules! client {
+    ($builder:ty, $url:expr, $retries:expr) => {{
+        let builder = <$builder>::new().with_url($url.as_str()).with_retry($retries);
+        let set = |builder: $builder, (name, value): (String, String)| match name.parse() {
+            Ok(key) => builder.with_config(key, value),
+            Err(_) => builder,
+        };
+        let built = environment().fold(builder, set).build();
+        built.map(|it| Arc::new(it) as Arc<dyn ObjectStore>)
+    }};
+}
+
+/// A client for the bucket.
+fn client(url: &Url, retries: RetryConfig) -> Result<(Arc<dyn ObjectStore>, Path), OpenError> {
+    let refused = |error: String| OpenError::Cloud(error);
+    let (scheme, prefix) = ObjectStoreScheme::parse(url).map_err(|error| refused(error.to_string()))?;
+    let built = match scheme {
+        ObjectStoreScheme::AmazonS3 => client!(AmazonS3Builder, url, retries),
+        ObjectStoreScheme::GoogleCloudStorage => client!(GoogleCloudStorageBuilder, url, retries),
+        ObjectStoreScheme::MicrosoftAzure => client!(MicrosoftAzureBuilder, url, retries),
+        _ => return Err(refused(format!("{} is no kind of bucket", url.scheme()))),
+    };
+    let bucket = built.map_err(|error| refused(error.to_string()))?;
+    Ok((bucket, prefix))
+}
+
 impl Cloud {
     pub(crate) fn open(url: &Url) -> Result<Self, OpenError> {
-        // `region` or `token` alone would be taken for theirs too.
-        let environment = std::env::vars_os().filter_map(|(name, value)| {
-            let name = name.into_string().ok()?.to_ascii_lowercase();
-            let theirs = ["aws_", "azure_", "google_"]
-                .iter()
-                .any(|prefix| name.starts_with(prefix));
-            Some((name, value.into_string().ok()?)).filter(|_| theirs)
-        });
-        let (bucket, prefix) = object_store::parse_url_opts(url, environment)
-            .map_err(|error| OpenError::Cloud(error.to_string()))?;
+        let (bucket, prefix) = client(url, RetryConfig::default())?;
+        let never = RetryConfig {
+            max_retries: 0,
+            ..RetryConfig::default()
+        };
         Ok(Self {
-            bucket: Arc::from(bucket),
+            bucket,
+            once: client(url, never)?.0,
             prefix,
             url: url.clone(),
         })

@@ -53,7 +53,7 @@ enum Sink {
 #[derive(Debug, Clone)]
 pub struct Files {
     http: reqwest::Client,
-    store: Store,
+    pub(crate) store: Store,
     settings: FileSettings,
 }
 

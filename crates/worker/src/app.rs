@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use gammaq_files::Files;
 use gammaq_gamma::Engine;
 use gammaq_job::Kind;
 use gammaq_queue::claim::{Claimed, OnAmbiguous, Step};
@@ -21,6 +20,7 @@ use crate::admin::{Look, Measures, Vitals};
 use crate::budgets::Budgets;
 use crate::clock::RedisClock;
 use crate::disposition::Rules;
+use crate::downloads::Downloads;
 use crate::exporting::ExportRules;
 use crate::halt::Halt;
 use crate::hold::Holds;
@@ -75,7 +75,7 @@ pub(crate) struct App {
     /// The journal on disk, where there is one.
     pub(crate) journal: Option<Journal>,
     /// Where copies of files go, if anywhere.
-    pub(crate) files: Option<Files>,
+    pub(crate) downloads: Option<Downloads>,
     /// What is in hand.
     pub(crate) holds: Arc<Holds>,
     /// Cancelled when the worker is to stop.
@@ -155,7 +155,7 @@ impl App {
             claims_fail: AtomicBool::new(false),
             ended: Mutex::default(),
             journal,
-            files: around.files,
+            downloads: around.files.map(|files| Downloads::new(files, &settings.exports)),
             holds: Arc::default(),
             stop,
             measures: Measures::new(settings.admin.listen.is_some(), settings.worker.concurrency.get())?,

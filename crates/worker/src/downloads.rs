@@ -1,10 +1,10 @@
-//! Where copies of files go, as the settings say it.
+//! Where copies of files go, as the settings say it, and how many come at a time.
 
 use std::time::Duration;
 
 use gammaq_files::{FileSettings, Files, Host, Hosts, OpenError};
 
-use crate::settings::{HostPattern, Settings};
+use crate::settings::{ExportSettings, HostPattern, Settings};
 
 /// Over what time a download's speed is measured.
 const WINDOW: Duration = Duration::from_secs(30);
@@ -29,4 +29,27 @@ pub(crate) fn open(settings: &Settings) -> Result<Option<Files>, OpenError> {
         connect_timeout: settings.gamma.connect_timeout.max(Duration::from_secs(1)),
     })
     .map(Some)
+}
+
+/// The store of a worker.
+#[derive(Debug)]
+pub(crate) struct Downloads {
+    /// The way there.
+    pub(crate) files: Files,
+    keeps: bool,
+}
+
+impl Downloads {
+    /// As the settings say it.
+    pub(crate) fn new(files: Files, settings: &ExportSettings) -> Self {
+        Self {
+            files,
+            keeps: settings.keep_files,
+        }
+    }
+
+    /// The store, if copies go with their jobs.
+    pub(crate) fn swept(&self) -> Option<&Files> {
+        (!self.keeps).then_some(&self.files)
+    }
 }

@@ -14,7 +14,7 @@ use crate::outcome::Outcome;
 /// Does what is next for the files. Stops early where the worker stops, or another has the job: what was begun is found
 /// again by whoever goes on.
 pub(crate) async fn export(app: &App, hold: &Hold, target: &Target) -> Outcome {
-    let Some((format, next)) = next(&hold.job, app.files.is_some()) else {
+    let Some((format, next)) = next(&hold.job, app.downloads.is_some()) else {
         return Outcome::NothingToExport;
     };
     tokio::select! {
@@ -48,7 +48,7 @@ async fn go_on(app: &App, hold: &Hold, target: &Target, format: ExportFormat, ne
 }
 
 async fn download(app: &App, id: &str, format: ExportFormat, link: &str) -> Option<Fetched> {
-    let files = app.files.as_ref()?;
+    let files = &app.downloads.as_ref()?.files;
     let asked = Instant::now();
     let wanted = Wanted {
         id,
