@@ -2,6 +2,7 @@
 
 mod access;
 mod accounts;
+mod azure;
 mod bounds;
 mod buckets;
 mod budget;
@@ -16,6 +17,7 @@ mod downloads;
 mod exports;
 mod failures;
 mod faults;
+mod full_disk;
 mod health;
 mod journal;
 mod journey;

@@ -177,8 +177,13 @@ impl Local {
     /// Gives a whole part its name. It stands there only with all of its bytes on disk. Answers where.
     pub(crate) async fn finish(&self, part: Part, id: &str, kind: Kind) -> Result<String, Halt> {
         let Part { mut file, path } = part;
-        at("part_flush", file.flush()).await.map_err(broken)?;
-        at("part_sync", file.sync_all()).await.map_err(broken)?;
+        let flushed = at("part_flush", file.flush()).await;
+        let synced = at("part_sync", file.sync_all()).await;
+        if let Err(error) = flushed.and(synced) {
+            // Nobody knows what of it is on the disk.
+            let _ = fs::remove_file(&path);
+            return Err(broken(error));
+        }
         let to = self.directory.join(format!("{id}.{}", kind.extension()));
         let (lock, name) = (self.lock(), to.clone());
         let named = blocking(move || {

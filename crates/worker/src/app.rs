@@ -121,7 +121,9 @@ impl App {
         };
         let journal = journal(settings, &around.worker, &around.queue)?;
         let mut about = around.about;
-        about.push(("capacity", settings.worker.concurrency.to_string()));
+        let downloads = around.files.map(|files| Downloads::new(files, &settings.exports));
+        let capacity = settings.worker.concurrency.get() + downloads.as_ref().map_or(0, Downloads::most);
+        about.push(("capacity", capacity.to_string()));
         Ok(Self {
             queue: around.queue,
             gamma: around.gamma,
@@ -136,7 +138,7 @@ impl App {
                 backoff_max: poll.backoff_max,
                 late_interval: poll.late_interval,
                 on_ambiguous,
-                exports: ExportRules::new(&settings.exports, around.files.is_some()),
+                exports: ExportRules::new(&settings.exports, downloads.is_some()),
             },
             settle_policy: SettlePolicy {
                 keep_requests: settings.results.keep_requests,
@@ -155,10 +157,10 @@ impl App {
             claims_fail: AtomicBool::new(false),
             ended: Mutex::default(),
             journal,
-            downloads: around.files.map(|files| Downloads::new(files, &settings.exports)),
+            downloads,
             holds: Arc::default(),
             stop,
-            measures: Measures::new(settings.admin.listen.is_some(), settings.worker.concurrency.get())?,
+            measures: Measures::new(settings.admin.listen.is_some(), capacity)?,
             vitals: Vitals::new(settings.redis.connect_timeout + settings.redis.response_timeout),
             look: Look::default(),
             live_workers: AtomicU64::new(1),

@@ -69,7 +69,8 @@ async fn sweep(app: &App, state: State, stuck: &mut Stuck) -> Result<u64, Error>
         if let Some(files) = app.downloads.as_ref().and_then(Downloads::swept)
             && page.iter().any(|job| job.fate.takes_files())
         {
-            (page, kept, refused) = at("sweep_files", remove(app, files, (state, from), stuck)).await?;
+            (page, kept, refused) =
+                at("sweep_files", Box::pin(remove(app, files, (state, from), stuck))).await?;
         }
         let taken = at("sweep_take", app.queue.take_jobs(state, &page)).await?;
         all += taken;

@@ -26,7 +26,10 @@ pub(crate) async fn run(hold: Arc<Hold>, app: Data<Arc<App>>) -> Result<Outcome,
     let mut trace = StepTrace::begin(&app, &hold.job);
     let outcome = match hold.job.step {
         Step::Submit => at("step_submit", submit::submit(&app, &hold, &target, &mut trace)).await,
-        Step::Export => at("step_export", export::export(&app, &hold, &target)).await,
+        Step::Export => {
+            let export = Box::pin(export::export(&app, &hold, &target, &mut trace));
+            at("step_export", export).await
+        }
         Step::Look => at("step_look", look::look(&app, &hold, &target, &mut trace)).await,
     };
     trace.end(&hold.job, &outcome);
