@@ -8,6 +8,7 @@ SHELL := /bin/bash
 NEXTEST_VERSION := 0.9.143
 DENY_VERSION := 0.20.2
 MOTO_VERSION := 5.2.5
+AZURITE_VERSION := 3.37.0
 
 TARGET := $(or $(CARGO_TARGET_DIR),target)
 
@@ -38,6 +39,12 @@ test-traces: setup-redis setup-nextest ## Test the traces of a build with the fe
 	cargo build --package gammaq --bin gammaq
 	RUST_BACKTRACE=0 GAMMAQ_BIN=$(abspath $(TARGET))/debug/gammaq-otel \
 		cargo nextest run --workspace --features gammaq-tests/otel --test traces
+
+# Some hundred megabytes of Node's packages, which is too much for every `make test`.
+.PHONY: test-azure
+test-azure: setup-redis setup-azure setup-nextest ## Test copies in a container of Azure, against a server that speaks it
+	cargo build --package gammaq --bin gammaq
+	RUST_BACKTRACE=0 cargo nextest run --workspace --test e2e --run-ignored only azure::
 
 .PHONY: test-servers
 test-servers: setup-redis setup-nextest ## Run the tests that depend on the server on each that is found
@@ -129,6 +136,11 @@ setup-chromium:
 .PHONY: setup-s3
 setup-s3:
 	@test -x $(TARGET)/s3/bin/moto_server || .ci/s3-server $(TARGET)/s3 $(MOTO_VERSION)
+
+# The same for Azure.
+.PHONY: setup-azure
+setup-azure:
+	@test -d $(TARGET)/azure/node_modules/azurite || .ci/azure-server $(TARGET)/azure $(AZURITE_VERSION)
 
 # Callbacks are received by a Python that verifies them with the published library, in a directory of its own.
 STANDARDWEBHOOKS_VERSION := 1.1.0

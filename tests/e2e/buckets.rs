@@ -4,6 +4,7 @@
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use gammaq_crash::points::{DOWNLOAD_POINTS, Met};
 use gammaq_testkit::{Process, Signal};
@@ -14,29 +15,40 @@ use tokio::net::TcpStream;
 
 use crate::downloads::FAKE;
 
+/// Chains side by side: most of each is waiting.
+const TRACKS: usize = 3;
+
+/// This server looks whether there is a signature, and not at what it says.
+const SIGNED: &str =
+    "AWS4-HMAC-SHA256 Credential=key/20260101/us-east-1/s3/aws4_request, SignedHeaders=host, Signature=0";
+
 /// A server with one bucket, `decks`.
-struct S3 {
+pub(crate) struct S3 {
     _server: Process,
     address: String,
 }
 
-fn program() -> PathBuf {
+/// What stands between tags of this name.
+pub(crate) fn inside<'a>(text: &'a str, tag: &str) -> impl Iterator<Item = &'a str> {
+    let close = format!("</{tag}>");
+    let pieces = text.split(&format!("<{tag}>")).skip(1).collect::<Vec<_>>();
+    pieces.into_iter().filter_map(move |it| it.split(&close).next())
+}
+
+/// What a target of `make` put there.
+pub(crate) fn in_target(path: &str, by: &str) -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../target"),
         PathBuf::from,
     );
-    let program = target.join("s3/bin/moto_server");
-    assert!(
-        program.exists(),
-        "{} is missing: run `make setup-s3`",
-        program.display()
-    );
+    let program = target.join(path);
+    assert!(program.exists(), "{} is missing: run `{by}`", program.display());
     program
 }
 
 impl S3 {
-    async fn start() -> Self {
-        let server = Process::builder(program())
+    pub(crate) async fn start() -> Self {
+        let server = Process::builder(in_target("s3/bin/moto_server", "make setup-s3"))
             .name("s3")
             .args(["-H", "127.0.0.1", "-p", "0"])
             .spawn();
@@ -50,12 +62,18 @@ impl S3 {
         s3
     }
 
-    /// Asks as anybody may; this server checks no signature. Answers status and body.
+    /// Answers status and body.
     async fn ask(&self, method: &str, path: &str) -> (u16, Vec<u8>) {
+        self.send(method, path, "").await
+    }
+
+    /// The same with a body.
+    async fn send(&self, method: &str, path: &str, body: &str) -> (u16, Vec<u8>) {
         let mut stream = TcpStream::connect(&self.address).await.unwrap();
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
-            self.address
+            "{method} {path} HTTP/1.1\r\nhost: {}\r\nauthorization: {SIGNED}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+            self.address,
+            body.len()
         );
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
@@ -70,29 +88,64 @@ impl S3 {
         (status, answer.split_off(head + 4))
     }
 
+    /// What a worker leaves that died while it uploaded parts for this job: the parts, and the note of them.
+    pub(crate) async fn leave_upload(&self, id: &str) {
+        let key = format!("of/today/{id}.pdf");
+        let (status, body) = self.ask("POST", &format!("/decks/{key}?uploads")).await;
+        assert_eq!(status, 200);
+        let body = String::from_utf8(body).unwrap();
+        let upload = inside(&body, "UploadId").next().unwrap().to_owned();
+        let part = format!("/decks/{key}?partNumber=1&uploadId={upload}");
+        assert_eq!(self.send("PUT", &part, "the beginning").await.0, 200);
+        let note = format!("/decks/of/today/.uploads/{id}.pdf");
+        assert_eq!(self.send("PUT", &note, &format!("{key}\n{upload}")).await.0, 200);
+    }
+
+    /// Parts that nobody ended, and that somebody pays for.
+    pub(crate) async fn parts_left(&self) -> usize {
+        let (status, body) = self.ask("GET", "/decks?uploads").await;
+        assert_eq!(status, 200);
+        let body = String::from_utf8(body).unwrap();
+        let mut left = 0;
+        for (key, upload) in inside(&body, "Key").zip(inside(&body, "UploadId")) {
+            let (status, parts) = self.ask("GET", &format!("/decks/{key}?uploadId={upload}")).await;
+            assert_eq!(status, 200);
+            left += inside(&String::from_utf8(parts).unwrap(), "PartNumber").count();
+        }
+        left
+    }
+
     /// What lies in the bucket.
-    async fn keys(&self) -> Vec<String> {
+    pub(crate) async fn keys(&self) -> Vec<String> {
         let (status, body) = self.ask("GET", "/decks?list-type=2").await;
         assert_eq!(status, 200);
         let body = String::from_utf8(body).unwrap();
-        body.split("<Key>")
-            .skip(1)
-            .map(|it| it.split("</Key>").next().unwrap().to_owned())
-            .collect()
+        inside(&body, "Key").map(str::to_owned).collect()
     }
 
     /// A worker that keeps copies here, after `prepare`.
     fn worker(&self, stage: &Stage, prepare: &str, name: &str) -> Process {
+        self.worker_with(stage, prepare, name, &[])
+    }
+
+    pub(crate) fn worker_with(
+        &self,
+        stage: &Stage,
+        prepare: &str,
+        name: &str,
+        more: &[(&str, &str)],
+    ) -> Process {
         let prepare = format!(
             "export AWS_ENDPOINT=http://{} AWS_ALLOW_HTTP=true AWS_ACCESS_KEY_ID=key AWS_SECRET_ACCESS_KEY=secret-of-s3 \
-             AWS_REGION=us-east-1 {prepare}",
+             AWS_REGION=us-east-1; {prepare}",
             self.address
         );
-        let settings = [
+        let mut settings = vec![
             ("EXPORTS__STORE", "s3://decks/of/today"),
             ("EXPORTS__ALLOWED_HOSTS", "127.0.0.1"),
             ("WORKER__LEASE", "2s"),
         ];
+        settings.extend_from_slice(more);
         stage.spawn_worker_after(&prepare, name, &settings)
     }
 
@@ -118,7 +171,7 @@ impl S3 {
 #[tokio::test]
 async fn files_are_kept_in_a_bucket() {
     let (stage, s3) = (Stage::start(FAKE).await, S3::start().await);
-    let worker = s3.worker(&stage, "", "worker");
+    let worker = s3.worker(&stage, "true", "worker");
     // More than one part, one that breaks off, and one that is no file.
     stage
         .submit_with("large", "pdf", "text [[fake:size=12000000]]")
@@ -144,38 +197,65 @@ async fn files_are_kept_in_a_bucket() {
     stage.assert_silent(&[&worker], &["secret-of-s3"]);
 }
 
-#[tokio::test]
-async fn a_worker_may_die_at_any_point_of_an_upload() {
-    let (stage, s3) = (Stage::start(FAKE).await, S3::start().await);
-    let mut count = 0;
-    for (point, met) in DOWNLOAD_POINTS {
-        let text = match met {
-            Met::Bucket => "text [[fake:size=6000000]]",
-            Met::BucketBroken => "text [[fake:size=6000000]] [[fake:download=half*1]]",
-            _ => continue,
-        };
-        for (mark, name) in [("", "before"), ("~", "within"), ("+", "after")] {
-            count += 1;
-            let id = format!("{point}-{name}");
-            let victim = s3.worker(&stage, &format!("GAMMAQ_CRASH_AT='{point}{mark}'"), &id);
-            stage.submit_with(&id, "pdf", text).await;
-            let status = victim.wait(PATIENCE).await;
-            assert_eq!(status.signal(), Some(Signal::KILL.as_raw()), "{id}: {status}");
-            if s3.keys().await.contains(&format!("of/today/{id}.pdf")) {
-                let (_, copy) = s3.ask("GET", &format!("/decks/of/today/{id}.pdf")).await;
-                let link = stage.field(&id, "pdf_url").await;
-                assert!(
-                    copy == stage.behind(&link).await,
-                    "{id}: a wrong file under a final name"
-                );
-            }
-            let heir = s3.worker(&stage, "", "heir");
-            stage.until(&id, "completed").await;
-            s3.assert_copy(&stage, &id).await;
-            heir.signal(Signal::TERM);
-            heir.wait(PATIENCE).await;
-        }
+fn text(met: Met) -> Option<&'static str> {
+    Some(match met {
+        Met::Bucket | Met::BucketLeft => "text [[fake:size=6000000]]",
+        Met::BucketSmall => "text [[fake:size=400000]]",
+        Met::BucketLarge => "text [[fake:size=16000000]]",
+        Met::BucketBroken => "text [[fake:size=12000000]] [[fake:download=half*1]]",
+        _ => return None,
+    })
+}
+
+async fn die_and_go_on(stage: &Stage, s3: &S3, (point, mark, met): (&str, &str, Met), text: &str) {
+    let id = format!("{point}{}", mark.len() + usize::from(mark == "+"));
+    if met == Met::BucketLeft {
+        s3.leave_upload(&id).await;
     }
-    assert_eq!(s3.keys().await.len() as u64, count);
-    stage.assert_honest(count, &[]).await;
+    let victim = s3.worker(stage, &format!("export GAMMAQ_CRASH_AT='{point}{mark}'"), &id);
+    stage.submit_with(&id, "pdf", text).await;
+    let status = victim.wait(PATIENCE).await;
+    assert_eq!(status.signal(), Some(Signal::KILL.as_raw()), "{id}: {status}");
+    if s3.keys().await.contains(&format!("of/today/{id}.pdf")) {
+        let (_, copy) = s3.ask("GET", &format!("/decks/of/today/{id}.pdf")).await;
+        let link = stage.field(&id, "pdf_url").await;
+        assert!(
+            copy == stage.behind(&link).await,
+            "{id}: a wrong file under a final name"
+        );
+    }
+    let heir = s3.worker(stage, "true", "heir");
+    stage.until(&id, "completed").await;
+    s3.assert_copy(stage, &id).await;
+    heir.signal(Signal::TERM);
+    heir.wait(PATIENCE).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_may_die_at_any_point_of_an_upload_and_leaves_no_part_behind() {
+    let s3 = Arc::new(S3::start().await);
+    let points: Vec<_> = DOWNLOAD_POINTS
+        .iter()
+        .filter_map(|(point, met)| Some((*point, *met, text(*met)?)))
+        .flat_map(|(point, met, text)| ["", "~", "+"].map(|mark| ((point, mark, met), text)))
+        .collect();
+    let count = points.len();
+    let tracks = (0..TRACKS).map(|number| {
+        let mine: Vec<_> = points.iter().copied().skip(number).step_by(TRACKS).collect();
+        let s3 = Arc::clone(&s3);
+        tokio::spawn(async move {
+            let stage = Stage::start(FAKE).await;
+            for (point, text) in &mine {
+                die_and_go_on(&stage, &s3, *point, text).await;
+            }
+            stage.assert_honest(mine.len() as u64, &[]).await;
+        })
+    });
+    for track in tracks.collect::<Vec<_>>() {
+        track.await.unwrap();
+    }
+    assert_eq!(s3.parts_left().await, 0);
+    let keys = s3.keys().await;
+    assert!(keys.iter().all(|key| !key.contains(".uploads")), "{keys:?}");
+    assert_eq!(keys.len(), count, "{keys:?}");
 }

@@ -18,10 +18,10 @@ const TRACKS: usize = 3;
 
 fn text(met: Met) -> &'static str {
     match met {
-        Met::Broken | Met::BucketBroken => "text [[fake:size=400000]] [[fake:download=half*1]]",
+        Met::Broken => "text [[fake:size=400000]] [[fake:download=half*1]]",
         Met::Expired => "text [[fake:size=400000]] [[fake:download=half*1]] [[fake:download=expired*1]]",
         Met::Unusable => "text [[fake:size=400000]] [[fake:download=wrong_type*1]]",
-        Met::Whole | Met::Changed | Met::Bucket => "text [[fake:size=400000]]",
+        _ => "text [[fake:size=400000]]",
     }
 }
 
@@ -96,7 +96,7 @@ async fn die_and_go_on(stage: &Stage, point: &str, mark: &str, met: Met) {
 async fn a_worker_may_die_at_any_point_of_a_download() {
     let points: Vec<_> = DOWNLOAD_POINTS
         .iter()
-        .filter(|(_, met)| !matches!(met, Met::Bucket | Met::BucketBroken))
+        .filter(|(_, met)| !met.is_bucket())
         .flat_map(|(point, met)| ["", "~", "+"].map(|mark| (*point, mark, *met)))
         .collect();
     let tracks = (0..TRACKS).map(|number| {

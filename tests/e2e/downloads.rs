@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what a test can't set up or read ends it")]
 
 use std::path::Path;
+use std::time::Instant;
 
 use gammaq_testkit::{Signal, eventually};
 use gammaq_tests::{PATIENCE, Stage};
@@ -11,7 +12,7 @@ use tempfile::TempDir;
 
 pub(crate) const FAKE: &[&str] = &["--generation-time", "100ms", "--export-time", "100ms"];
 
-/// Everything that lies in the store, parts too.
+/// Everything that lies in the store, parts too; but for the lock.
 pub(crate) fn names(directory: &Path) -> Vec<String> {
     let list = |directory: &Path| -> Vec<String> {
         let entries = std::fs::read_dir(directory).into_iter().flatten();
@@ -22,6 +23,7 @@ pub(crate) fn names(directory: &Path) -> Vec<String> {
     let mut names = list(directory);
     names.retain(|name| name != ".parts");
     names.extend(list(&directory.join(".parts")));
+    names.retain(|name| name != "lock");
     names.sort();
     names
 }
@@ -173,6 +175,45 @@ async fn a_full_disk_stops_downloads_and_is_said_and_what_waited_goes_on() {
     let _worker = stage.storing("room", store.path(), &[]).await;
     let file = stage.completed("deck").await;
     stage.assert_copy(&file).await;
+}
+
+/// One byte a second, for half a minute: far longer than all the others take.
+#[tokio::test]
+async fn slow_downloads_take_no_room_from_submits_and_looks() {
+    let (stage, store) = (Stage::start(FAKE).await, TempDir::new().unwrap());
+    let settings = [
+        ("WORKER__CONCURRENCY", "2"),
+        ("EXPORTS__MAX_DOWNLOADS", "2"),
+        ("EXPORTS__MIN_SPEED", "1 B"),
+    ];
+    let worker = stage.storing("worker", store.path(), &settings).await;
+    let began = Instant::now();
+    for n in 0..6 {
+        let id = format!("slow-{n}");
+        stage.submit_with(&id, "pdf", "text [[fake:download=drip]]").await;
+    }
+    for n in 0..6 {
+        stage.until(&format!("slow-{n}"), "exporting").await;
+    }
+    eventually(PATIENCE, "two downloads are under way", || async {
+        let begun = stage.ledger().await.downloads.len();
+        if begun >= 2 { Ok(()) } else { Err(begun) }
+    })
+    .await;
+    for n in 0..20 {
+        stage.submit(&format!("quick-{n}"), "text").await;
+    }
+    stage.until_count("completed", 20).await;
+    assert_eq!(
+        stage.ledger().await.downloads.len(),
+        2,
+        "they are still under way"
+    );
+    for n in 0..6 {
+        assert_eq!(stage.field(&format!("slow-{n}"), "state").await, "exporting");
+    }
+    worker.signal(Signal::TERM);
+    assert!(worker.wait(PATIENCE).await.success());
 }
 
 #[tokio::test]

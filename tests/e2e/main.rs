@@ -2,6 +2,7 @@
 
 mod access;
 mod accounts;
+mod azure;
 mod bounds;
 mod buckets;
 mod budget;
@@ -16,6 +17,7 @@ mod downloads;
 mod exports;
 mod failures;
 mod faults;
+mod full_disk;
 mod health;
 mod idle;
 mod journal;
@@ -31,6 +33,7 @@ mod retention;
 mod runbook;
 mod servers;
 mod service_manager;
+mod sweeping;
 mod top;
 mod torture;
 mod upgrades;

@@ -2,6 +2,7 @@
 //! what they export. `make test-traces` builds the binary and names it.
 
 mod collector;
+mod files;
 
 use std::time::{Duration, Instant};
 

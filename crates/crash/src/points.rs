@@ -99,7 +99,10 @@ pub const DOWNLOAD_PATH: &[(&str, &[&str])] = &[
         "files/src/local.rs",
         &["find", "begin", "finish", "write", "leave"],
     ),
-    ("files/src/cloud.rs", &["begin", "write", "finish", "abandon"]),
+    (
+        "files/src/cloud/upload.rs",
+        &["write", "send", "open", "finish", "end", "abandon", "take_back"],
+    ),
 ];
 
 /// What it takes to arrive at a point of a download.
@@ -115,10 +118,26 @@ pub enum Met {
     Changed,
     /// One that brings what is no such file.
     Unusable,
-    /// Any download to a bucket.
+    /// One to a bucket that goes in parts.
     Bucket,
+    /// One to a bucket that goes in one call.
+    BucketSmall,
+    /// One to a bucket in which an upload of the same file was left.
+    BucketLeft,
+    /// One to a bucket, of so many parts that one waits for another.
+    BucketLarge,
     /// One to a bucket that breaks off half-way.
     BucketBroken,
+}
+
+impl Met {
+    /// Whether it takes a bucket.
+    pub const fn is_bucket(self) -> bool {
+        !matches!(
+            self,
+            Self::Whole | Self::Broken | Self::Expired | Self::Changed | Self::Unusable
+        )
+    }
 }
 
 /// Every point of a download.
@@ -135,7 +154,6 @@ pub const DOWNLOAD_POINTS: &[(&str, Met)] = &[
     ("download_pour", Met::Whole),
     ("download_piece", Met::Whole),
     ("download_put", Met::Whole),
-    ("put_begin", Met::Bucket),
     ("put_held", Met::Bucket),
     ("put_part", Met::Whole),
     ("put_upload", Met::Bucket),
@@ -151,8 +169,67 @@ pub const DOWNLOAD_POINTS: &[(&str, Met)] = &[
     ("part_rename", Met::Whole),
     ("part_directory", Met::Whole),
     ("download_upload", Met::Bucket),
+    ("upload_part", Met::Bucket),
+    ("upload_open", Met::Bucket),
+    ("upload_left", Met::Bucket),
+    ("left_look", Met::Bucket),
+    ("left_read", Met::BucketLeft),
+    ("left_abort", Met::BucketLeft),
+    ("left_delete", Met::BucketLeft),
     ("upload_begin", Met::Bucket),
-    ("upload_room", Met::Bucket),
+    ("upload_note", Met::Bucket),
+    ("upload_room", Met::BucketLarge),
+    ("upload_put", Met::BucketSmall),
+    ("upload_end", Met::Bucket),
+    ("upload_rest", Met::Bucket),
+    ("upload_wait", Met::Bucket),
     ("upload_finish", Met::Bucket),
+    ("upload_noted", Met::Bucket),
+    ("upload_still", Met::BucketBroken),
     ("upload_abandon", Met::BucketBroken),
+    ("upload_forget", Met::BucketBroken),
+];
+
+/// What a sweep that removes copies consists of: a source file under `crates/`, and the functions in it.
+pub const SWEEP_PATH: &[(&str, &[&str])] = &[
+    ("worker/src/roles/sweeper.rs", &["sweep", "remove"]),
+    ("files/src/removal.rs", &["removal", "remove"]),
+    ("files/src/local/removing.rs", &["close", "remove"]),
+    ("files/src/cloud/removing.rs", &["remove", "take_back_of"]),
+];
+
+/// Where a point of a sweep is met.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Swept {
+    /// Whatever the store is.
+    Anywhere,
+    /// Where copies lie in a directory.
+    Directory,
+    /// Where they lie in a bucket.
+    Bucket,
+    /// Where they lie in a bucket, and an upload was left for one of the jobs.
+    BucketLeft,
+    /// Where there is more than one page of jobs.
+    Pages,
+}
+
+/// Every point of a sweep that removes copies.
+pub const SWEEP_POINTS: &[(&str, Swept)] = &[
+    ("sweep_look", Swept::Anywhere),
+    ("sweep_files", Swept::Anywhere),
+    ("remove_begin", Swept::Anywhere),
+    ("removal_lock", Swept::Directory),
+    ("close_lock", Swept::Directory),
+    ("remove_look", Swept::Anywhere),
+    ("remove_copies", Swept::Anywhere),
+    ("removal_directory", Swept::Directory),
+    ("unlink", Swept::Directory),
+    ("removal_bucket", Swept::Bucket),
+    ("delete", Swept::Bucket),
+    ("remove_uploads", Swept::Bucket),
+    ("left_list", Swept::Bucket),
+    ("left_of", Swept::BucketLeft),
+    ("delete_answer", Swept::Bucket),
+    ("sweep_take", Swept::Anywhere),
+    ("sweep_pause", Swept::Pages),
 ];

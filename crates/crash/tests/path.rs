@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use gammaq_crash::points::{DOWNLOAD_PATH, DOWNLOAD_POINTS, PATH, POINTS};
+use gammaq_crash::points::{DOWNLOAD_PATH, DOWNLOAD_POINTS, PATH, POINTS, SWEEP_PATH, SWEEP_POINTS};
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use syn::spanned::Spanned;
 use syn::visit::{self, Visit};
@@ -178,6 +178,11 @@ fn every_await_of_the_submit_path_has_a_name_of_its_own() {
 #[test]
 fn every_await_of_a_download_has_a_name_of_its_own() {
     check(DOWNLOAD_PATH, DOWNLOAD_POINTS.iter().map(|(name, _)| *name));
+}
+
+#[test]
+fn every_await_of_a_sweep_has_a_name_of_its_own() {
+    check(SWEEP_PATH, SWEEP_POINTS.iter().map(|(name, _)| *name));
 }
 
 fn check(path: &[(&str, &[&str])], points: impl Iterator<Item = &'static str>) {

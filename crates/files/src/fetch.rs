@@ -53,7 +53,7 @@ enum Sink {
 #[derive(Debug, Clone)]
 pub struct Files {
     http: reqwest::Client,
-    store: Store,
+    pub(crate) store: Store,
     settings: FileSettings,
 }
 
@@ -91,7 +91,8 @@ impl Files {
     /// Downloads a file and keeps it. May be dropped at any time, and called again: what is there is gone on with where
     /// the store and the link's host allow it.
     pub async fn fetch(&self, wanted: Wanted<'_>) -> Fetched {
-        match at("download", self.download(wanted)).await {
+        // On the heap, as each larger part of it: a step is no place for all of that.
+        match at("download", Box::pin(self.download(wanted))).await {
             Ok(stored) => Fetched::Stored(stored),
             Err(halt) => halt.into(),
         }
@@ -130,7 +131,7 @@ impl Files {
             }
         };
         let poured = self.pour(wanted, &mut response, &head, &mut sink, &mut seen);
-        let kind = match at("download_pour", poured).await {
+        let kind = match at("download_pour", Box::pin(poured)).await {
             Ok(kind) => kind,
             Err(halt) => {
                 let keep = halt.is_passing() && head.tag.is_some();
@@ -142,7 +143,7 @@ impl Files {
             (Sink::Part(part), Store::Local(local)) => {
                 at("download_finish", local.finish(part, wanted.id, kind)).await?
             }
-            (Sink::Upload(upload), _) => at("download_upload", upload.finish()).await?,
+            (Sink::Upload(upload), _) => at("download_upload", Box::pin(upload.finish())).await?,
             _ => return Err(Halt::Again("the file has no place".to_owned())),
         };
         Ok(Stored {
@@ -223,7 +224,7 @@ impl Files {
             if kind.is_none() && seen.head.len() >= HEAD {
                 kind = Some(recognise(wanted.format, &seen.head)?);
             }
-            at("download_put", self.put(wanted.id, sink, kind, piece)).await?;
+            at("download_put", self.put(wanted, sink, kind, piece)).await?;
             if since.elapsed() >= window {
                 if seen.bytes - mark < least {
                     let slow = format!("slower than {} bytes a second", self.settings.min_speed);
@@ -250,20 +251,26 @@ impl Files {
         }
     }
 
-    async fn put(&self, id: &str, sink: &mut Sink, kind: Option<Kind>, piece: Bytes) -> Result<(), Halt> {
+    async fn put(
+        &self,
+        wanted: Wanted<'_>,
+        sink: &mut Sink,
+        kind: Option<Kind>,
+        piece: Bytes,
+    ) -> Result<(), Halt> {
         match sink {
             Sink::Part(part) => return at("put_part", part.write(&piece)).await,
-            Sink::Upload(upload) => return at("put_upload", upload.write(piece)).await,
+            Sink::Upload(upload) => return at("put_upload", Box::pin(upload.write(piece))).await,
             Sink::Held(held) => held.push(piece),
         }
         let (Sink::Held(held), Some(kind), Store::Cloud(cloud)) = (&mut *sink, kind, &self.store) else {
             return Ok(());
         };
         let held = std::mem::take(held);
-        *sink = Sink::Upload(at("put_begin", cloud.begin(id, kind)).await?);
+        *sink = Sink::Upload(cloud.begin(wanted.id, wanted.format, kind));
         if let Sink::Upload(upload) = sink {
             for piece in held {
-                at("put_held", upload.write(piece)).await?;
+                at("put_held", Box::pin(upload.write(piece))).await?;
             }
         }
         Ok(())
@@ -280,7 +287,7 @@ impl Files {
 async fn leave(sink: Sink, keep: bool) {
     match sink {
         Sink::Part(part) => at("leave_part", part.leave(keep)).await,
-        Sink::Upload(upload) => at("leave_upload", upload.abandon()).await,
+        Sink::Upload(upload) => at("leave_upload", Box::pin(upload.abandon())).await,
         Sink::Held(_) => {}
     }
 }

@@ -99,11 +99,9 @@ impl From<Halt> for Fetched {
 }
 
 impl Halt {
-    /// Whether what came so far may be gone on with.
+    /// Whether what came so far may be gone on with. Not where the disk is full: beginnings of files that wait for room would
+    /// keep it full.
     pub(crate) fn is_passing(&self) -> bool {
-        matches!(
-            self,
-            Self::Again(_) | Self::Busy(..) | Self::Full(_) | Self::Expired(_)
-        )
+        matches!(self, Self::Again(_) | Self::Busy(..) | Self::Expired(_))
     }
 }

@@ -5,6 +5,7 @@
 //!
 //! - [`Hosts`]: which links may be followed, and to which addresses (`hosts.rs`).
 //! - [`Files::fetch`]: one download; [`Fetched`] has one variant for each reaction (`fetch.rs`, `fetched.rs`; `answer.rs` for what is answered).
+//! - [`Files::removal`]: copies that go with their jobs (`removal.rs`, `lock.rs`).
 //! - `kind.rs`: what a file is by its first bytes. `local.rs`, `cloud.rs`: the two kinds of stores.
 //!
 //! Nothing here retries, and no text that it hands out holds a link. A download carries no API key: this crate has none.
@@ -16,6 +17,8 @@ mod fetched;
 mod hosts;
 mod kind;
 mod local;
+mod lock;
+mod removal;
 mod store;
 
 use std::time::Duration;
@@ -24,6 +27,7 @@ pub use fetch::Files;
 pub use fetched::{Fetched, Stored, Wanted};
 pub use hosts::{Host, Hosts};
 pub use kind::Format;
+pub use removal::{Removal, Removed};
 pub use store::OpenError;
 pub use url::Url;
 

@@ -2,7 +2,10 @@
 //!
 //! A part's name says which version (`ETag`) of which file it is the beginning of, so whoever finds it can go on, after a
 //! crash too; and in which boot of this machine it was written, since after a power cut nobody knows what of it is on
-//! disk. Who writes a part holds a lock on it: two workers never write the same one.
+//! disk. Who writes a part holds a lock on it: two workers never write the same one. Names are given and taken away under
+//! another lock; see `removal.rs`.
+
+mod removing;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read};
@@ -17,6 +20,7 @@ use url::Url;
 use crate::fetch::Seen;
 use crate::fetched::Halt;
 use crate::kind::{Format, Kind};
+use crate::lock::{self, Lock};
 use crate::store::OpenError;
 
 const PARTS: &str = ".parts";
@@ -165,15 +169,28 @@ impl Local {
         .await
     }
 
+    /// What names are given and taken away under.
+    fn lock(&self) -> PathBuf {
+        self.parts.join(lock::NAME)
+    }
+
     /// Gives a whole part its name. It stands there only with all of its bytes on disk. Answers where.
     pub(crate) async fn finish(&self, part: Part, id: &str, kind: Kind) -> Result<String, Halt> {
         let Part { mut file, path } = part;
-        at("part_flush", file.flush()).await.map_err(broken)?;
-        at("part_sync", file.sync_all()).await.map_err(broken)?;
+        let flushed = at("part_flush", file.flush()).await;
+        let synced = at("part_sync", file.sync_all()).await;
+        if let Err(error) = flushed.and(synced) {
+            // Nobody knows what of it is on the disk.
+            let _ = fs::remove_file(&path);
+            return Err(broken(error));
+        }
         let to = self.directory.join(format!("{id}.{}", kind.extension()));
-        at("part_rename", tokio::fs::rename(&path, &to))
-            .await
-            .map_err(broken)?;
+        let (lock, name) = (self.lock(), to.clone());
+        let named = blocking(move || {
+            let _lock = Lock::shared(&lock).map_err(broken)?;
+            fs::rename(&path, &name).map_err(broken)
+        });
+        at("part_rename", named).await?;
         // Without it a power cut may take the name away again.
         let directory = self.directory.clone();
         let synced = blocking(move || {

@@ -17,7 +17,7 @@ use crate::{Error, Queue, value};
 pub(crate) const LOOK_ARGV: &str = "events_cap ttl_ms state max_jobs from most";
 /// What the script is sent; see its header.
 #[cfg(test)]
-pub(crate) const ARGV: &str = "events_cap ttl_ms state max_jobs id...";
+pub(crate) const ARGV: &str = "events_cap ttl_ms state max_jobs item...";
 /// What the script is sent; see its header.
 #[cfg(test)]
 pub(crate) const DROP_ARGV: &str = "events_cap ttl_ms most";
@@ -46,6 +46,11 @@ impl Fate {
     pub fn goes(self) -> bool {
         matches!(self, Self::Over | Self::Gone | Self::Other)
     }
+
+    /// Whether what has the job's name outside of Redis goes too.
+    pub fn takes_files(self) -> bool {
+        matches!(self, Self::Over | Self::Gone)
+    }
 }
 
 impl FromStr for Fate {
@@ -69,6 +74,8 @@ pub struct OldJob {
     pub id: String,
     /// What becomes of it.
     pub fate: Fate,
+    /// When it ended, as the index has it: a job that ends once more has another.
+    pub ended: String,
 }
 
 impl Queue {
@@ -82,33 +89,31 @@ impl Queue {
         call.arg(state.as_str()).arg(self.max_jobs());
         call.arg(from).arg(most.clamp(1, MAX_ITEMS));
         let words = value::texts(self.invoke(&call).await?)?;
-        let pairs = words.chunks_exact(2);
-        pairs
-            .map(|pair| {
+        let entries = words.chunks_exact(3);
+        entries
+            .map(|entry| {
                 Ok(OldJob {
-                    fate: pair[0].parse()?,
-                    id: pair[1].clone(),
+                    fate: entry[0].parse()?,
+                    id: entry[1].clone(),
+                    ended: entry[2].clone(),
                 })
             })
             .collect()
     }
 
-    /// Takes those of `jobs` away that go, with record and result, after each was judged again. Answers how many.
+    /// Takes those of `jobs` away that go, with record and result, after each was judged again: one that was begun anew since,
+    /// or has ended once more, is left. Answers how many.
     ///
     /// # Errors
     /// By reaction; see [`Error`].
     pub async fn take_jobs(&self, state: State, jobs: &[OldJob]) -> Result<u64, Error> {
-        let ids: Vec<&str> = jobs
-            .iter()
-            .filter(|job| job.fate.goes())
-            .map(|job| job.id.as_str())
-            .collect();
+        let going: Vec<&OldJob> = jobs.iter().filter(|job| job.fate.goes()).collect();
         let mut taken = 0;
-        for chunk in ids.chunks(MAX_ITEMS) {
+        for chunk in going.chunks(MAX_ITEMS) {
             let mut call = self.call(&SWEEP_JOBS);
             call.arg(state.as_str()).arg(self.max_jobs());
-            chunk.iter().for_each(|id| {
-                call.arg(*id);
+            chunk.iter().for_each(|job| {
+                call.arg(&job.id).arg(&job.ended);
             });
             taken += value::number(&self.invoke(&call).await?);
         }

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use gammaq_files::Files;
 use gammaq_job::Kind;
 use gammaq_queue::claim::{Claimed, OnAmbiguous, Step};
 use gammaq_queue::settle::{SettlePolicy, Settlement, Verb};
@@ -20,6 +19,7 @@ use crate::admin::{Look, Measures, Vitals};
 use crate::budgets::Budgets;
 use crate::clock::RedisClock;
 use crate::disposition::Rules;
+use crate::downloads::Downloads;
 use crate::exporting::ExportRules;
 use crate::halt::Halt;
 use crate::hold::Holds;
@@ -75,7 +75,7 @@ pub(crate) struct App {
     /// The journal on disk, where there is one.
     pub(crate) journal: Option<Journal>,
     /// Where copies of files go, if anywhere.
-    pub(crate) files: Option<Files>,
+    pub(crate) downloads: Option<Downloads>,
     /// What is in hand.
     pub(crate) holds: Arc<Holds>,
     /// Cancelled when the worker is to stop.
@@ -123,7 +123,9 @@ impl App {
         };
         let journal = journal(settings, &around.worker, &around.queue)?;
         let mut about = around.about;
-        about.push(("capacity", settings.worker.concurrency.to_string()));
+        let downloads = around.files.map(|files| Downloads::new(files, &settings.exports));
+        let capacity = settings.worker.concurrency.get() + downloads.as_ref().map_or(0, Downloads::most);
+        about.push(("capacity", capacity.to_string()));
         Ok(Self {
             queue: around.queue,
             gamma: around.gamma,
@@ -138,7 +140,7 @@ impl App {
                 backoff_max: poll.backoff_max,
                 late_interval: poll.late_interval,
                 on_ambiguous,
-                exports: ExportRules::new(&settings.exports, around.files.is_some()),
+                exports: ExportRules::new(&settings.exports, downloads.is_some()),
             },
             settle_policy: SettlePolicy {
                 keep_requests: settings.results.keep_requests,
@@ -157,10 +159,10 @@ impl App {
             claims_fail: AtomicBool::new(false),
             ended: Mutex::default(),
             journal,
-            files: around.files,
+            downloads,
             holds: Arc::default(),
             stop,
-            measures: Measures::new(settings.admin.listen.is_some(), settings.worker.concurrency.get())?,
+            measures: Measures::new(settings.admin.listen.is_some(), capacity)?,
             vitals: Vitals::new(settings.redis.connect_timeout + settings.redis.response_timeout),
             look: Look::default(),
             live_workers: AtomicU64::new(1),

@@ -108,6 +108,9 @@ pub(crate) fn dispose(job: &Claimed, outcome: &Outcome, rules: &Rules, jitter: f
         Outcome::Downloaded(format, fetched) => {
             exporting::downloaded(&mut s, job, (*format, fetched), rules, jitter);
         }
+        Outcome::NoRoom(format, wait) => {
+            exporting::waits(&mut s, job, *format, wait.mul_f64(1.0 + jitter), rules);
+        }
     }
     if job.probe {
         s.probe = probe;

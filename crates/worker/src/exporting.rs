@@ -220,6 +220,11 @@ pub(crate) fn asked(
     probe
 }
 
+/// A download is for later: others are under way. Nothing is said of the file.
+pub(crate) fn waits(s: &mut Settlement, job: &Claimed, format: ExportFormat, wait: Duration, rules: &Rules) {
+    go_on(s, job, (format, job.files.get(format)), wait, rules);
+}
+
 /// A download ended.
 pub(crate) fn downloaded(
     s: &mut Settlement,

@@ -333,3 +333,17 @@ fn a_deck_without_all_of_its_files_goes_on_with_them() {
     );
     assert_eq!((none.verb, none.fields.len()), (Verb::Complete, 0));
 }
+
+#[test]
+fn a_download_without_room_waits_and_holds_up_no_other_file() {
+    let (mut s, job) = (settlement(&job()), job());
+    waits(&mut s, &job, PDF, S * 2, &rules(true));
+    let before = job.files.get(PDF);
+    let waiting = File {
+        at: 1_002_000,
+        ..before
+    };
+    assert_eq!(file(&s, PDF), waiting);
+    assert_eq!(s.verb, Verb::Again(Duration::ZERO), "the other one's turn");
+    assert_eq!((field(&s, "last_error"), field(&s, "pdf_error")), (None, None));
+}

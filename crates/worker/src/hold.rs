@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use gammaq_queue::claim::Claimed;
 use tokio::sync::OwnedSemaphorePermit;
@@ -69,7 +69,7 @@ impl Holds {
             lost,
             begun: AtomicBool::new(false),
             holds: Arc::clone(self),
-            _permit: permit,
+            permit: Mutex::new(Some(permit)),
         }))
     }
 }
@@ -84,10 +84,15 @@ pub(crate) struct Hold {
     pub(crate) lost: CancellationToken,
     begun: AtomicBool,
     holds: Arc<Holds>,
-    _permit: OwnedSemaphorePermit,
+    permit: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
 impl Hold {
+    /// Gives the permit back early: what the step goes on with has a limit of its own.
+    pub(crate) fn free_permit(&self) {
+        drop(self.permit.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
     /// Notes that from here on the POST may have left.
     pub(crate) fn begin(&self) {
         self.begun.store(true, Ordering::Release);

@@ -1,5 +1,7 @@
 //! What a step came to, before anyone decided what to do about it.
 
+use std::time::Duration;
+
 use gammaq_files::Fetched;
 use gammaq_gamma::{Answer, Exported, Polled, Submitted};
 use gammaq_job::ExportFormat;
@@ -22,6 +24,8 @@ pub(crate) enum Outcome {
     Exported(ExportFormat, Answer<Exported>),
     /// A file was downloaded, or not.
     Downloaded(ExportFormat, Fetched),
+    /// A download waits for so long, since others are under way.
+    NoRoom(ExportFormat, Duration),
     /// No file is wanted any more.
     NothingToExport,
     /// Handed back untouched: the worker stops, the account was paused, or it is another worker's account.
@@ -71,6 +75,7 @@ impl Outcome {
                 Exported::Unavailable { .. } => "unavailable",
             },
             Self::Downloaded(_, fetched) => downloaded(fetched),
+            Self::NoRoom(..) => "no_room",
             Self::NothingToExport => "nothing_to_export",
             Self::Released => "released",
             Self::Settled => "settled",

@@ -193,6 +193,12 @@ keys! {
     EXPORTS_MIN_FREE: Bytes = "exports.min_free", Some("1 GiB"),
         Bytes { min: 1 << 20, max: 1 << 50 },
         "what stays free on the disk of a local store: no download is begun that would leave less";
+    EXPORTS_MAX_DOWNLOADS: Count<NonZeroUsize> = "exports.max_downloads", Some("8"),
+        count_usize(1, 1_000),
+        "how many files a worker downloads at once, beside `worker.concurrency`";
+    EXPORTS_KEEP_FILES: Flag = "exports.keep_files", Some("false"),
+        Flag,
+        "whether copies stay in the store when their job's record goes (`results.ttl`, `results.max_jobs`)";
     EXPORTS_ALLOWED_HOSTS: Hosts = "exports.allowed_hosts", Some("*.gamma.app"),
         Hosts,
         "the hosts that files are downloaded from";

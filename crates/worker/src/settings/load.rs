@@ -238,6 +238,8 @@ impl Loader {
             retry_for: r.value(&keys::EXPORTS_RETRY_FOR)?,
             min_speed: r.value(&keys::EXPORTS_MIN_SPEED)?,
             min_free: r.value(&keys::EXPORTS_MIN_FREE)?,
+            max_downloads: r.value(&keys::EXPORTS_MAX_DOWNLOADS)?,
+            keep_files: r.value(&keys::EXPORTS_KEEP_FILES)?,
             allowed_hosts: r.value(&keys::EXPORTS_ALLOWED_HOSTS)?,
         })
     }

@@ -184,6 +184,10 @@ pub struct ExportSettings {
     pub min_speed: u64,
     /// Bytes that stay free on the disk of a local store.
     pub min_free: u64,
+    /// How many files are downloaded at once.
+    pub max_downloads: NonZeroUsize,
+    /// Whether copies stay when their job's record goes.
+    pub keep_files: bool,
     /// The hosts that files are downloaded from.
     pub allowed_hosts: Vec<HostPattern>,
 }

@@ -10,22 +10,29 @@ use crate::app::App;
 use crate::exporting::{Next, next};
 use crate::hold::Hold;
 use crate::outcome::Outcome;
+use crate::traces::StepTrace;
 
 /// Does what is next for the files. Stops early where the worker stops, or another has the job: what was begun is found
 /// again by whoever goes on.
-pub(crate) async fn export(app: &App, hold: &Hold, target: &Target) -> Outcome {
-    let Some((format, next)) = next(&hold.job, app.files.is_some()) else {
+pub(crate) async fn export(app: &App, hold: &Hold, target: &Target, trace: &mut StepTrace<'_>) -> Outcome {
+    let Some((format, next)) = next(&hold.job, app.downloads.is_some()) else {
         return Outcome::NothingToExport;
     };
     tokio::select! {
         biased;
         () = app.stop.cancelled() => Outcome::Released,
         () = hold.lost.cancelled() => Outcome::Settled,
-        outcome = go_on(app, hold, target, format, next) => outcome,
+        outcome = go_on(app, hold, target, (format, next), trace) => outcome,
     }
 }
 
-async fn go_on(app: &App, hold: &Hold, target: &Target, format: ExportFormat, next: Next) -> Outcome {
+async fn go_on(
+    app: &App,
+    hold: &Hold,
+    target: &Target,
+    (format, next): (ExportFormat, Next),
+    trace: &mut StepTrace<'_>,
+) -> Outcome {
     let (job, asked) = (&hold.job, Instant::now());
     let (kind, answer) = match &next {
         Next::Begin => {
@@ -36,20 +43,23 @@ async fn go_on(app: &App, hold: &Hold, target: &Target, format: ExportFormat, ne
             let answer = app.gamma.poll_export(target, export_id, format.as_str()).await;
             (Exchange::ExportPoll, answer)
         }
-        Next::Download(link) => {
-            return match download(app, &job.id, format, link).await {
-                Some(fetched) => Outcome::Downloaded(format, fetched),
-                None => Outcome::NothingToExport,
-            };
-        }
+        Next::Download(link) => return download(app, hold, format, link).await,
     };
     app.measures.answered(kind, answer.http_status, asked.elapsed());
+    trace.asked(kind, target, answer.http_status);
     Outcome::Exported(format, answer)
 }
 
-async fn download(app: &App, id: &str, format: ExportFormat, link: &str) -> Option<Fetched> {
-    let files = app.files.as_ref()?;
-    let asked = Instant::now();
+async fn download(app: &App, hold: &Hold, format: ExportFormat, link: &str) -> Outcome {
+    let Some(downloads) = &app.downloads else {
+        return Outcome::NothingToExport;
+    };
+    let _room = match downloads.begin() {
+        Ok(room) => room,
+        Err(wait) => return Outcome::NoRoom(format, wait),
+    };
+    hold.free_permit();
+    let (id, asked) = (&hold.job.id, Instant::now());
     let wanted = Wanted {
         id,
         format: match format {
@@ -59,21 +69,31 @@ async fn download(app: &App, id: &str, format: ExportFormat, link: &str) -> Opti
         },
         link,
     };
-    let fetched = files.fetch(wanted).await;
+    let fetched = downloads.files.fetch(wanted).await;
     app.measures.downloaded(&fetched);
-    let (format, elapsed_ms) = (format.as_str(), asked.elapsed().as_millis() as u64);
+    let elapsed_ms = asked.elapsed().as_millis() as u64;
     match &fetched {
         Fetched::Stored(stored) => {
-            tracing::info!(id, format, bytes = stored.bytes, elapsed_ms, "a file is stored");
+            tracing::info!(
+                id,
+                format = format.as_str(),
+                bytes = stored.bytes,
+                elapsed_ms,
+                "a file is stored"
+            );
         }
         Fetched::Full { reason } => {
-            tracing::warn!(id, format, reason, "no download is begun");
+            tracing::warn!(id, format = format.as_str(), reason, "no download is begun");
         }
         Fetched::Refused { reason } | Fetched::WrongType { reason } => {
-            tracing::warn!(id, format, reason, "a file is refused");
+            tracing::warn!(id, format = format.as_str(), reason, "a file is refused");
         }
-        Fetched::Again { reason, .. } => tracing::info!(id, format, reason, "a download is tried again"),
-        Fetched::Expired { status } => tracing::info!(id, format, status, "a link is good no more"),
+        Fetched::Again { reason, .. } => {
+            tracing::info!(id, format = format.as_str(), reason, "a download is tried again")
+        }
+        Fetched::Expired { status } => {
+            tracing::info!(id, format = format.as_str(), status, "a link is good no more")
+        }
     }
-    Some(fetched)
+    Outcome::Downloaded(format, fetched)
 }

@@ -32,7 +32,10 @@ pub(crate) async fn run(hold: Arc<Hold>, app: Data<Arc<App>>) -> Result<Outcome,
             let submit = Box::pin(submit::submit(&app, &hold, &target, &mut trace));
             at("step_submit", submit).await
         }
-        Step::Export => at("step_export", Box::pin(export::export(&app, &hold, &target))).await,
+        Step::Export => {
+            let export = Box::pin(export::export(&app, &hold, &target, &mut trace));
+            at("step_export", export).await
+        }
         Step::Look => at("step_look", look::look(&app, &hold, &target, &mut trace)).await,
     };
     trace.end(&hold.job, &outcome);

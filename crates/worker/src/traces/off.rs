@@ -11,6 +11,7 @@ use gammaq_queue::settle::Settlement;
 use tokio_util::sync::CancellationToken;
 
 use super::is_asked_for;
+use crate::admin::Exchange;
 use crate::app::App;
 use crate::outcome::Outcome;
 
@@ -65,6 +66,8 @@ impl<'a> StepTrace<'a> {
     }
 
     pub(crate) fn answered(&mut self, _: (&Target, Engine), _: Option<u16>, _: Duration) {}
+
+    pub(crate) fn asked(&mut self, _: Exchange, _: &Target, _: Option<u16>) {}
 
     pub(crate) fn accepted(&mut self, _: &str) {}
 

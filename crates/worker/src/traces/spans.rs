@@ -1,9 +1,11 @@
-//! The spans of a job: its way in, each submit, looks, its end. Each is short, belongs to the step that it is of, and is a
+//! The spans of a job: its way in, each submit, looks, files, its end. Each is short, belongs to the step that it is of, and is a
 //! child of what the record has as `traceparent`, whichever worker takes the step.
 //!
 //! A job may be looked at for an hour, and a hundred spans that say "pending" hide the others. So the looks that brought
 //! nothing are thinned out: of those the 1st, 2nd, 4th, 8th … have a span, with their number on it, and of failed looks in a row
 //! the same; what came of the last one always has. That is decided when the answer is here, alike on every worker.
+
+mod files;
 
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime};
@@ -63,6 +65,28 @@ fn context(traceparent: &str, tracestate: Option<&str>) -> Context {
         Some(context) => Context::new().with_remote_span_context(context),
         None => Context::new(),
     }
+}
+
+/// What a span says of an exchange with Gamma.
+fn exchange(
+    target: &Target,
+    (method, template): (&'static str, String),
+    status: Option<u16>,
+) -> Vec<KeyValue> {
+    let url = target.base_url();
+    let mut said = vec![
+        KeyValue::new("http.request.method", method),
+        KeyValue::new("url.template", template),
+        KeyValue::new("url.scheme", url.scheme().to_owned()),
+        KeyValue::new("server.address", url.host_str().unwrap_or_default().to_owned()),
+    ];
+    if let Some(port) = url.port_or_known_default() {
+        said.push(KeyValue::new("server.port", i64::from(port)));
+    }
+    if let Some(status) = status {
+        said.push(KeyValue::new("http.response.status_code", i64::from(status)));
+    }
+    said
 }
 
 /// Marks a span as one of trouble. The word alone: messages may repeat what a caller or Gamma wrote.
@@ -187,21 +211,7 @@ impl<'a> StepTrace<'a> {
         } else {
             ("GET", format!("{}{{generationId}}", engine.poll_path()))
         };
-        let url = target.base_url();
-        it.exchange = vec![
-            KeyValue::new("http.request.method", method),
-            KeyValue::new("url.template", template.clone()),
-            KeyValue::new("url.scheme", url.scheme().to_owned()),
-            KeyValue::new("server.address", url.host_str().unwrap_or_default().to_owned()),
-        ];
-        if let Some(port) = url.port_or_known_default() {
-            it.exchange.push(KeyValue::new("server.port", i64::from(port)));
-        }
-        if let Some(status) = status {
-            let status = i64::from(status);
-            it.exchange
-                .push(KeyValue::new("http.response.status_code", status));
-        }
+        it.exchange = exchange(target, (method, template.clone()), status);
         let Some(submit) = &it.submit else { return };
         let parent = Context::new().with_remote_span_context(submit.span_context().clone());
         let now = SystemTime::now();
@@ -249,7 +259,7 @@ impl<'a> StepTrace<'a> {
                 failed(&mut span, outcome.word());
             }
             span.end();
-        } else if is_shown(job, outcome) {
+        } else if !it.worked_on_file(job, outcome) && is_shown(job, outcome) {
             it.looked(job, outcome);
         }
     }
@@ -314,8 +324,6 @@ fn is_shown(job: &Claimed, outcome: &Outcome) -> bool {
         },
         // Nothing was asked, or nobody wanted the answer any more.
         Outcome::Released | Outcome::Settled | Outcome::NothingToExport => false,
-        // Files have no spans of their own.
-        Outcome::Exported(..) | Outcome::Downloaded(..) => false,
         _ => true,
     }
 }
