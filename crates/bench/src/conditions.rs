@@ -27,7 +27,10 @@ pub(crate) async fn gather(args: &Args) -> Result<Vec<(&'static str, String)>, S
         "release"
     };
     Ok(vec![
-        ("machine", format!("{cores} cores, {model}; load at the end {load}")),
+        (
+            "machine",
+            format!("{cores} cores, {model}; load at the end {load}"),
+        ),
         (
             "software",
             format!(

@@ -49,7 +49,11 @@ fn table(cases: &[&Summary]) -> String {
         }
     }
     let names: Vec<&str> = cases.iter().map(|it| it.name.as_str()).collect();
-    let mut out = format!("| | {} |\n|---|{}\n", names.join(" | "), "---|".repeat(names.len()));
+    let mut out = format!(
+        "| | {} |\n|---|{}\n",
+        names.join(" | "),
+        "---|".repeat(names.len())
+    );
     for figure in figures {
         let words = words::of(figure);
         let _ = write!(out, "| {} |", words.heading);
@@ -96,7 +100,10 @@ mod tests {
                 .with("worker_poll", poll)
                 .with("early", 0.0)
         };
-        let text = render(&summarise(&[round(70.0), round(40.0), round(60.0)]), &[("machine", "m".to_owned())]);
+        let text = render(
+            &summarise(&[round(70.0), round(40.0), round(60.0)]),
+            &[("machine", "m".to_owned())],
+        );
         assert!(
             text.contains("| worker CPU a poll, µs | 60.0 (40.0 to 70.0) |"),
             "{text}"

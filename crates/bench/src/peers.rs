@@ -27,7 +27,12 @@ pub(crate) enum Peer {
 
 impl Peer {
     /// What the others are compared with comes first.
-    pub(crate) const ALL: [Self; 4] = [Self::Gammaq, Self::ApalisRedis, Self::Bullmq, Self::BullmqOfficial];
+    pub(crate) const ALL: [Self; 4] = [
+        Self::Gammaq,
+        Self::ApalisRedis,
+        Self::Bullmq,
+        Self::BullmqOfficial,
+    ];
 
     pub(crate) fn name(self) -> &'static str {
         match self {

@@ -37,7 +37,9 @@ impl Aof {
         let builder = Redis::builder();
         match self {
             Self::Off => builder,
-            Self::Everysec => builder.config("appendonly", "yes").config("appendfsync", "everysec"),
+            Self::Everysec => builder
+                .config("appendonly", "yes")
+                .config("appendfsync", "everysec"),
             Self::Always => builder.aof_always(),
         }
     }
@@ -67,7 +69,12 @@ impl Rig {
     }
 
     /// Starts the worker, with so many accounts and these lines of settings; answers when it is ready.
-    pub(crate) async fn worker(&self, name: &str, accounts: &Accounts, more: &str) -> Result<Process, String> {
+    pub(crate) async fn worker(
+        &self,
+        name: &str,
+        accounts: &Accounts,
+        more: &str,
+    ) -> Result<Process, String> {
         let worker = self.spawn_worker(name, accounts, more)?;
         worker.wait_line("the worker is ready", READY_WITHIN).await;
         Ok(worker)
@@ -162,7 +169,9 @@ impl Rig {
                 return Ok(());
             }
             if Instant::now() >= end {
-                return Err(format!("not within {within:?}: {words:?} is {wanted}, it is {seen}"));
+                return Err(format!(
+                    "not within {within:?}: {words:?} is {wanted}, it is {seen}"
+                ));
             }
             sleep(Duration::from_millis(10)).await;
         }
@@ -197,8 +206,7 @@ impl Accounts {
 
 pub(crate) async fn append(producer: &Producer, jobs: Vec<NewJob>) -> Result<(), String> {
     let ids = producer.enqueue_many(jobs).await;
-    ids.map(drop)
-        .map_err(|interrupted| interrupted.error.to_string())
+    ids.map(drop).map_err(|interrupted| interrupted.error.to_string())
 }
 
 /// Job number `n`: its request has exactly [`PAYLOAD`] bytes and names it.

@@ -31,7 +31,10 @@ impl Cpu {
         let mut threads = BTreeMap::new();
         let tasks = format!("/proc/{pid}/task");
         for task in fs::read_dir(&tasks).map_err(|error| format!("{tasks}: {error}"))? {
-            let Some(tid) = task.ok().and_then(|it| it.file_name().to_str()?.parse::<u32>().ok()) else {
+            let Some(tid) = task
+                .ok()
+                .and_then(|it| it.file_name().to_str()?.parse::<u32>().ok())
+            else {
                 continue;
             };
             // A thread may end between the two looks.

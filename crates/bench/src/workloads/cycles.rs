@@ -7,7 +7,7 @@ use gammaq_queue::Queue;
 use gammaq_queue::claim::{ClaimRequest, Claimed, OnAmbiguous};
 use gammaq_queue::inbox::InboxEntry;
 use gammaq_queue::registry::{Budget, Registration};
-use gammaq_queue::settle::{Probe, Settled, SettlePolicy, Settlement, Verb};
+use gammaq_queue::settle::{Probe, SettlePolicy, Settled, Settlement, Verb};
 use gammaq_queue::submit::{Begun, Generation};
 use tokio::time::Instant;
 
@@ -142,9 +142,7 @@ async fn claim(queue: &Queue, worker: &str, want: usize) -> Result<Vec<Claimed>,
         foreign: &[],
     };
     let claim = queue.claim_jobs(&request).await;
-    claim
-        .map(|claim| claim.jobs)
-        .map_err(|error| error.to_string())
+    claim.map(|claim| claim.jobs).map_err(|error| error.to_string())
 }
 
 /// What a worker settles with after a look that said pending.

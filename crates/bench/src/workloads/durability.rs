@@ -22,7 +22,8 @@ pub(super) async fn run(options: &Options) -> Result<Vec<Case>, String> {
             "redis.durability = \"aof\"\n",
         ),
     ] {
-        let mut case = lifecycle::burst(options, Rig::start(aof.redis()).await?, jobs, NAME, settings).await?;
+        let mut case =
+            lifecycle::burst(options, Rig::start(aof.redis()).await?, jobs, NAME, settings).await?;
         words.clone_into(&mut case.name);
         cases.push(case);
     }

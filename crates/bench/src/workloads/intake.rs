@@ -28,10 +28,7 @@ pub(super) async fn run(options: &Options) -> Result<Vec<Case>, String> {
     let (producer, made) = (rig.producer().await?, accounts.jobs(jobs));
     let began = Instant::now();
     append(&producer, made).await?;
-    case.add(
-        "enqueue_many_second",
-        jobs as f64 / began.elapsed().as_secs_f64(),
-    );
+    case.add("enqueue_many_second", jobs as f64 / began.elapsed().as_secs_f64());
 
     let worker = rig.spawn_worker("worker", &accounts, "")?;
     // From the first jobs on: a start is measured elsewhere.

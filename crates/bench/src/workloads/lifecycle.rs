@@ -118,10 +118,7 @@ pub(crate) async fn follow(
     case.add("worker_peak", memory_of(worker.pid(), "VmHWM"));
     case.add("doubles", seen.doubles);
     if seen.strange > 0.0 {
-        return Err(format!(
-            "the fake did not understand {} requests",
-            seen.strange
-        ));
+        return Err(format!("the fake did not understand {} requests", seen.strange));
     }
     Ok(case)
 }
