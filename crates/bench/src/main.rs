@@ -177,12 +177,17 @@ async fn in_turns(
                 .await
                 .map_err(|error| format!("{}: {error}", peer.name()))?;
             let case = done.map_err(|error| format!("{}: {error}", peer.name()))?;
-            println!("{}", document::line(&case));
-            cases.push(case);
+            cases.push(told(case));
         }
     }
     peers::add_ratios(&mut cases);
     Ok(cases)
+}
+
+/// Says what a case came to as soon as it did: a round takes long.
+pub(crate) fn told(case: Case) -> Case {
+    println!("{}", document::line(&case));
+    case
 }
 
 fn write_json(path: &Path, json: &serde_json::Value) -> Result<(), String> {

@@ -75,7 +75,6 @@ pub(crate) fn memory_of(pid: u32, name: &str) -> f64 {
 /// What Redis says of itself.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Server {
-    pub(crate) version: String,
     pub(crate) cpu_us: f64,
     /// Memory in use, without what clients' buffers take.
     pub(crate) memory: f64,
@@ -101,7 +100,6 @@ impl Server {
             (!own).then(|| (name.to_owned(), calls))
         };
         Ok(Self {
-            version: field("redis_version"),
             cpu_us: (number("used_cpu_sys") + number("used_cpu_user")) * 1e6,
             memory: number("used_memory") - number("mem_clients_normal"),
             commands: text.lines().filter_map(command).collect(),

@@ -12,10 +12,10 @@ use gammaq_queue::submit::{Begun, Generation};
 use tokio::time::Instant;
 
 use super::grouped;
-use crate::Options;
 use crate::figures::Case;
 use crate::rig::{Accounts, Rig, request};
 use crate::usage::Server;
+use crate::{Options, told};
 
 const NAME: &str = "cycles";
 /// As much as a worker has in hand by default.
@@ -55,7 +55,9 @@ return redis.call('ZCARD', base .. 'due')";
 pub(super) async fn run(options: &Options) -> Result<Vec<Case>, String> {
     let mut cases = Vec::new();
     for (jobs, accounts) in [(1_000, 1), (100_000, 1), (1_000_000, 1), (1_000_000, 10_000)] {
-        cases.push(one(options, options.scaled(jobs).max(STEP), accounts).await?);
+        cases.push(told(
+            one(options, options.scaled(jobs).max(STEP), accounts).await?,
+        ));
     }
     let [small, .., large] = cases.as_mut_slice() else {
         return Err("no cases".to_owned());

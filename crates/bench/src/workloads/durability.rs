@@ -3,9 +3,9 @@
 use gammaq_testkit::Redis;
 
 use super::lifecycle;
-use crate::Options;
 use crate::figures::Case;
 use crate::rig::{Aof, Rig};
+use crate::{Options, told};
 
 const NAME: &str = "durability";
 
@@ -25,11 +25,11 @@ pub(super) async fn run(options: &Options) -> Result<Vec<Case>, String> {
         let mut case =
             lifecycle::burst(options, Rig::start(aof.redis()).await?, jobs, NAME, settings).await?;
         words.clone_into(&mut case.name);
-        cases.push(case);
+        cases.push(told(case));
     }
     let mut case = with_replica(options, jobs).await?;
     "`redis.durability = \"replica\"`, a replica on this machine".clone_into(&mut case.name);
-    cases.push(case);
+    cases.push(told(case));
     Ok(cases)
 }
 

@@ -5,11 +5,11 @@ use std::time::Duration;
 use gammaq_testkit::Process;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use crate::Options;
 use crate::figures::Case;
 use crate::resp::Resp;
 use crate::rig::{Accounts, Rig};
 use crate::usage::Moment;
+use crate::{Options, told};
 
 const NAME: &str = "idle";
 /// What belongs to the start, or to the last job, is over by then.
@@ -21,11 +21,13 @@ pub(super) async fn run(options: &Options) -> Result<Vec<Case>, String> {
     rig.fake.reset(Duration::from_millis(100), Some(0)).await?;
     let settings = "poll.interval = \"100ms\"\n";
     let worker = rig.worker("worker", &accounts, settings).await?;
-    let mut cases = vec![watch(options, &mut rig, &worker, "nothing to do").await?];
+    let mut cases = vec![told(watch(options, &mut rig, &worker, "nothing to do").await?)];
     rig.enqueue(20, &accounts).await?;
     let completed = ["ZCARD", "gammaq:{main}:completed"];
     rig.until_number(&completed, 1, Duration::from_secs(60)).await?;
-    cases.push(watch(options, &mut rig, &worker, "19 jobs wait for a slot").await?);
+    cases.push(told(
+        watch(options, &mut rig, &worker, "19 jobs wait for a slot").await?,
+    ));
     Ok(cases)
 }
 

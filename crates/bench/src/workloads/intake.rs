@@ -6,10 +6,10 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 use super::lifecycle::within;
-use crate::Options;
 use crate::figures::{Case, Rounds};
 use crate::rig::{Accounts, Rig, append, job, request};
 use crate::usage::Moment;
+use crate::{Options, told};
 
 const NAME: &str = "intake";
 /// Single jobs and bare commands, in turns of so many.
@@ -46,7 +46,7 @@ pub(super) async fn run(options: &Options) -> Result<Vec<Case>, String> {
     drop(worker);
     sleep(Duration::from_millis(100)).await;
     single(&rig, &mut case).await?;
-    Ok(vec![case])
+    Ok(vec![told(case)])
 }
 
 /// The median round trip of one `enqueue` beside that of one bare XADD of the same fields, on one connection each.

@@ -7,10 +7,10 @@ use gammaq_testkit::Process;
 use tokio::time::sleep;
 
 use super::grouped;
-use crate::Options;
 use crate::figures::Case;
 use crate::rig::{Accounts, PAYLOAD, Rig};
 use crate::usage::{Moment, memory_of};
+use crate::{Options, told};
 
 const NAME: &str = "lifecycle";
 /// Polls of a generation in a burst: so many are told `pending`, one more the end.
@@ -31,14 +31,16 @@ pub(super) async fn run(options: &Options) -> Result<Vec<Case>, String> {
     let second = Duration::from_secs(1);
     let jobs = options.scaled(2_000);
     let rig = Rig::start(options.aof.redis()).await?;
-    let mut cases = vec![burst(options, rig, jobs, NAME, "").await?];
-    cases.push(steady(options, options.scaled(2_000), second, NAME).await?);
-    cases.push(steady(options, options.scaled(20_000), 5 * second, NAME).await?);
+    let mut cases = vec![told(burst(options, rig, jobs, NAME, "").await?)];
+    cases.push(told(steady(options, options.scaled(2_000), second, NAME).await?));
+    cases.push(told(
+        steady(options, options.scaled(20_000), 5 * second, NAME).await?,
+    ));
     let many = options.scaled(100_000);
     for interval in [5, 10, 20, 40] {
         let case = steady(options, many, interval * second, NAME).await?;
         let carried = case.get("p99").is_some_and(|late| late <= CARRIED);
-        cases.push(case);
+        cases.push(told(case));
         if carried {
             break;
         }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use super::lifecycle;
-use crate::Options;
 use crate::figures::Case;
+use crate::{Options, told};
 
 const NAME: &str = "memory";
 
@@ -15,5 +15,5 @@ pub(super) async fn run(options: &Options) -> Result<Vec<Case>, String> {
     for figure in ["worker_now", "worker_peak", "bytes_flying", "bytes_finished"] {
         case.add(figure, steady.get(figure).unwrap_or(0.0));
     }
-    Ok(vec![case])
+    Ok(vec![told(case)])
 }

@@ -7,9 +7,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep};
 
-use crate::Options;
 use crate::figures::{Case, Rounds};
 use crate::rig::{Accounts, READY_WITHIN, Rig};
+use crate::{Options, told};
 
 const NAME: &str = "start";
 const TIMES: usize = 7;
@@ -42,12 +42,12 @@ pub(super) async fn run(options: &Options) -> Result<Vec<Case>, String> {
         }
     }
     let size = std::fs::metadata(gammaq_bin()).map_err(|error| error.to_string())?;
-    Ok(vec![
+    Ok(vec![told(
         Case::new(NAME, "one account")
             .with("ready_ms", Rounds::new(ready).median())
             .with("exit_ms", Rounds::new(ended).median())
             .with("binary", size.len() as f64),
-    ])
+    )])
 }
 
 async fn is_ready(port: u16) -> bool {
