@@ -155,8 +155,6 @@ async fn all_workloads(args: &Args, options: &Options) -> Result<Vec<Case>, Stri
             let run = tokio::spawn(workload.run(options.clone())).await;
             let done = run.map_err(|error| format!("{workload:?}: {error}"))?;
             let done = done.map_err(|error| format!("{workload:?}: {error}"))?;
-            done.iter().for_each(|case| println!("{}", document::line(case)));
-            cases.extend(done);
         }
     }
     Ok(cases)
