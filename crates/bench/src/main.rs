@@ -154,7 +154,7 @@ async fn all_workloads(args: &Args, options: &Options) -> Result<Vec<Case>, Stri
             // A panic of the kit comes as an error, after everything that was started is gone.
             let run = tokio::spawn(workload.run(options.clone())).await;
             let done = run.map_err(|error| format!("{workload:?}: {error}"))?;
-            let done = done.map_err(|error| format!("{workload:?}: {error}"))?;
+            cases.extend(done.map_err(|error| format!("{workload:?}: {error}"))?);
         }
     }
     Ok(cases)
