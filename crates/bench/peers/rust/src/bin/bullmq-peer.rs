@@ -3,8 +3,9 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use bullmq::worker::CancellationToken;
-use bullmq::{Error, Job, Queue, QueueOptions, RedisConnectionOptions, Worker, WorkerOptions};
+use bullmq::options::RedisConnectionOptions;
+use bullmq::worker::{CancellationToken, WorkerEvent};
+use bullmq::{Error, Job, Queue, QueueOptions, Worker, WorkerOptions};
 use gammaq_bench_peers::{Failure, Gamma, concurrency, interval, requests, setting};
 use serde_json::{Value, json};
 
@@ -42,12 +43,14 @@ async fn main() -> Result<(), Failure> {
         return Ok(());
     }
     let (gamma, interval) = (Gamma::new()?, interval()?.as_millis() as u64);
-    let options = WorkerOptions::new().connection(connection).concurrency(concurrency()?);
+    let options = WorkerOptions::new()
+        .connection(connection)
+        .concurrency(concurrency()?);
     let process = move |job: Job, _: CancellationToken| step(gamma.clone(), interval, job);
     let worker = Worker::with_options(QUEUE, process, options).await?;
     println!("ready");
     while let Some(event) = worker.next_event().await {
-        if let bullmq::WorkerEvent::Failed { .. } = event {
+        if let WorkerEvent::Failed { .. } = event {
             eprintln!("{event:?}");
         }
     }
