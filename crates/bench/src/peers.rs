@@ -134,6 +134,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn peers_are_called_by_the_versions_that_are_measured() {
+        let (node, rust) = (
+            include_str!("../peers/bullmq/package.json"),
+            include_str!("../peers/rust/Cargo.toml"),
+        );
+        for (peer, manifest, name) in [
+            (Peer::Bullmq, node, "\"bullmq\": \""),
+            (Peer::ApalisRedis, rust, "apalis-redis = \"="),
+            (Peer::BullmqOfficial, rust, "bullmq-official = \"="),
+        ] {
+            let version = manifest.split(name).nth(1).unwrap().split('"').next().unwrap();
+            assert!(peer.name().contains(version), "{peer:?}: {version}");
+        }
+    }
+
+    #[test]
     fn ratios_are_those_of_a_round() {
         let round = |own, other| {
             [

@@ -1,6 +1,9 @@
 //! What a workload runs on: a Redis of its own, the fake, and the worker that is measured, each a process.
 
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -120,7 +123,15 @@ impl Rig {
             );
         }
         let path = self.dir.path().join(format!("{name}.toml"));
-        std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))?;
+        // Keys are in it, even if of a fake: a worker warns of each that everybody can read.
+        let written = File::options()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&path)
+            .and_then(|mut file| file.write_all(text.as_bytes()));
+        written.map_err(|error| format!("{}: {error}", path.display()))?;
         Ok(path)
     }
 
