@@ -70,6 +70,27 @@ bench-reading: setup-redis ## Measure the reading commands with JOBS=1000000 fin
 	cargo build --release --package gammaq --bin gammaq --package gammaq-tests --bin bench-reading
 	$(TARGET)/release/bench-reading --jobs $(JOBS) $(if $(WRITE),--write docs/READING.md)
 
+# A quarter of an hour a round, on a machine that does nothing else; some gigabytes of memory. ONLY=lifecycle,cycles for some of
+# it, SCALE=0.01 to see that it works.
+ROUNDS ?= 3
+BENCH = $(TARGET)/release/bench --rounds $(ROUNDS) $(if $(SCALE),--scale $(SCALE)) $(if $(AOF),--aof $(AOF))
+.PHONY: bench
+bench: setup-redis ## Measure what gammaq costs, ROUNDS=3, ONLY=lifecycle,…; WRITE=1 notes the figures
+	cargo build --release --package gammaq --bin gammaq --package gammaq-bench --bin bench
+	$(BENCH) $(if $(ONLY),--only $(ONLY)) --json $(TARGET)/bench/bench.json $(if $(WRITE),--write docs/PERFORMANCE.md)
+
+# The other queues are built, and kept, in target/peers alone.
+.PHONY: bench-peers
+bench-peers: setup-redis ## Measure the same lifecycle on gammaq and on other queues, in turns; WRITE=1 notes the figures
+	@command -v npm >/dev/null || { echo "Please install Node.js 20 or newer first: https://nodejs.org" >&2; exit 69; }
+	cargo build --release --package gammaq --bin gammaq --package gammaq-bench --bin bench
+	CARGO_TARGET_DIR=$(abspath $(TARGET))/peers/rust cargo build --release --locked --manifest-path crates/bench/peers/rust/Cargo.toml
+	mkdir -p $(TARGET)/peers/bullmq
+	cp crates/bench/peers/bullmq/* $(TARGET)/peers/bullmq/
+	cd $(TARGET)/peers/bullmq && npm ci --ignore-scripts --no-audit --no-fund
+	$(BENCH) --json $(TARGET)/bench/peers.json $(if $(WRITE),--write docs/PERFORMANCE.md) peers --programs $(TARGET)/peers \
+		$(if $(PEERS),--peers $(PEERS))
+
 KEEP ?= 1000
 .PHONY: bench-sweep
 bench-sweep: setup-redis ## Measure what a sweep of JOBS=1000000 finished jobs down to KEEP=1000 costs others; WRITE=1 notes the figures

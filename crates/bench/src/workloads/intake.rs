@@ -1,0 +1,88 @@
+//! The way in: how fast entries that wait in the inbox become jobs, how fast callers write them, and what one `enqueue` takes
+//! beside the bare command that it is.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+
+use super::lifecycle::within;
+use crate::figures::{Case, Rounds};
+use crate::rig::{Accounts, Rig, append, job, request};
+use crate::usage::Moment;
+use crate::{Options, told};
+
+const NAME: &str = "intake";
+/// Single jobs and bare commands, in turns of so many.
+const TURN: usize = 500;
+const TURNS: usize = 10;
+const STATS: [&str; 3] = ["HGET", "gammaq:{main}:stats", "accepted"];
+
+pub(super) async fn run(options: &Options) -> Result<Vec<Case>, String> {
+    let jobs = options.scaled(200_000);
+    let mut case = Case::new(NAME, "1 KiB each");
+    // One of them may be submitted; the others wait for the budget, and leave the worker to the inbox.
+    let accounts = Accounts { count: 1, limit: 1 };
+    let mut rig = Rig::start(options.aof.redis()).await?;
+    rig.fake.reset(Duration::from_secs(3600), None).await?;
+
+    let (producer, made) = (rig.producer().await?, accounts.jobs(jobs));
+    let began = Instant::now();
+    append(&producer, made).await?;
+    case.add("enqueue_many_second", jobs as f64 / began.elapsed().as_secs_f64());
+
+    let worker = rig.spawn_worker("worker", &accounts, "")?;
+    // From the first jobs on: a start is measured elsewhere.
+    rig.until_number(&STATS, 1, within(jobs)).await?;
+    let began = Instant::now();
+    let first = rig.resp.number(&STATS).await?;
+    let before = Moment::look(worker.pid(), &mut rig.resp).await?;
+    rig.until_number(&STATS, jobs as u64, within(jobs)).await?;
+    let took = began.elapsed().as_secs_f64();
+    let after = Moment::look(worker.pid(), &mut rig.resp).await?;
+    let taken = (jobs as f64 - first as f64).max(1.0);
+    case.add("intake_second", taken / took);
+    case.add("worker_entry", after.worker_us(&before) / taken);
+    case.add("redis_entry", after.redis_us(&before) / taken);
+    drop(worker);
+    sleep(Duration::from_millis(100)).await;
+    single(&rig, &mut case).await?;
+    Ok(vec![told(case)])
+}
+
+/// The median round trip of one `enqueue` beside that of one bare XADD of the same fields, on one connection each.
+async fn single(rig: &Rig, case: &mut Case) -> Result<(), String> {
+    let producer = rig.producer().await?;
+    let mut resp = crate::resp::Resp::connect(rig.redis.port()).await?;
+    let (mut enqueued, mut bare) = (Vec::new(), Vec::new());
+    for turn in 0..TURNS {
+        for n in 0..TURN {
+            let job = job(1_000_000 + turn * TURN + n, "a00000");
+            let began = Instant::now();
+            producer.enqueue(job).await.map_err(|error| error.to_string())?;
+            enqueued.push(began.elapsed().as_secs_f64() * 1e6);
+        }
+        for n in 0..TURN {
+            let number = 2_000_000 + turn * TURN + n;
+            let (id, text) = (format!("job-{number:07}"), request(number));
+            let words = [
+                "XADD",
+                "gammaq:{main}:inbox",
+                "*",
+                "request",
+                &text,
+                "id",
+                &id,
+                "account",
+                "a00000",
+            ];
+            let began = Instant::now();
+            resp.call(&words).await?;
+            bare.push(began.elapsed().as_secs_f64() * 1e6);
+        }
+    }
+    let (enqueue, xadd) = (Rounds::new(enqueued).median(), Rounds::new(bare).median());
+    case.add("enqueue_us", enqueue);
+    case.add("xadd_us", xadd);
+    case.add("enqueue_ratio", enqueue / xadd.max(0.001));
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! The workloads, a file each. Each answers the figures of one round.
+
+pub(crate) mod cycles;
+pub(crate) mod durability;
+pub(crate) mod idle;
+pub(crate) mod intake;
+pub(crate) mod lifecycle;
+pub(crate) mod memory;
+pub(crate) mod start;
+
+use crate::Options;
+use crate::figures::Case;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Workload {
+    /// Generations from submit to end: 2,000, 20,000 and 100,000 of them.
+    Lifecycle,
+    /// The way in: entries become jobs, and callers enqueue.
+    Intake,
+    /// The queue alone: claim and settle.
+    Cycles,
+    /// Bytes a job, and what a worker takes.
+    Memory,
+    /// A worker with nothing to do.
+    Idle,
+    /// Start, end, and size.
+    Start,
+    /// What it costs to have everything on disk, or with a replica.
+    Durability,
+}
+
+impl Workload {
+    pub(crate) const ALL: [Self; 7] = [
+        Self::Lifecycle,
+        Self::Intake,
+        Self::Cycles,
+        Self::Memory,
+        Self::Idle,
+        Self::Start,
+        Self::Durability,
+    ];
+
+    pub(crate) async fn run(self, options: Options) -> Result<Vec<Case>, String> {
+        match self {
+            Self::Lifecycle => lifecycle::run(&options).await,
+            Self::Intake => intake::run(&options).await,
+            Self::Cycles => cycles::run(&options).await,
+            Self::Memory => memory::run(&options).await,
+            Self::Idle => idle::run(&options).await,
+            Self::Start => start::run(&options).await,
+            Self::Durability => durability::run(&options).await,
+        }
+    }
+}
+
+/// `1,000,000`, as people write it.
+pub(crate) fn grouped(number: usize) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (n, digit) in digits.chars().enumerate() {
+        if n > 0 && (digits.len() - n).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
