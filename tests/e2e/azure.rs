@@ -89,6 +89,7 @@ impl Azure {
         );
         let mut settings = vec![
             ("EXPORTS__STORE", "az://decks/of/today"),
+            ("EXPORTS__KEEP_FILES", "false"),
             ("EXPORTS__ALLOWED_HOSTS", "127.0.0.1"),
         ];
         settings.extend_from_slice(more);

@@ -142,6 +142,7 @@ impl S3 {
         );
         let mut settings = vec![
             ("EXPORTS__STORE", "s3://decks/of/today"),
+            ("EXPORTS__KEEP_FILES", "false"),
             ("EXPORTS__ALLOWED_HOSTS", "127.0.0.1"),
             ("WORKER__LEASE", "2s"),
         ];

@@ -46,6 +46,7 @@ async fn die_and_go_on(stage: &Stage, point: &str, mark: &str, met: Met) {
     let place = format!("file://{}", store.path().display());
     let settings = [
         ("EXPORTS__STORE", place.as_str()),
+        ("EXPORTS__KEEP_FILES", "false"),
         ("EXPORTS__ALLOWED_HOSTS", "127.0.0.1"),
         ("EXPORTS__MIN_FREE", "1 MiB"),
         ("LOG__FILTER", "info"),

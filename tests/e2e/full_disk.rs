@@ -38,6 +38,7 @@ async fn a_disk_that_fills_while_a_file_comes_gets_no_wrong_file_and_the_file_co
     let url = format!("file://{place}");
     let settings = [
         ("EXPORTS__STORE", url.as_str()),
+        ("EXPORTS__KEEP_FILES", "false"),
         ("EXPORTS__ALLOWED_HOSTS", "127.0.0.1"),
         ("EXPORTS__MIN_FREE", "1 MiB"),
     ];

@@ -195,6 +195,7 @@ async fn die_and_go_on(point: &str, mark: &str, s3: Option<&S3>) {
             let place = format!("file://{}", store.path().display());
             let mut all = vec![
                 ("EXPORTS__STORE", place.as_str()),
+                ("EXPORTS__KEEP_FILES", "false"),
                 ("EXPORTS__ALLOWED_HOSTS", "127.0.0.1"),
                 ("EXPORTS__MIN_FREE", "1 MiB"),
             ];

@@ -28,6 +28,7 @@ impl Stage {
         let store = format!("file://{}", directory.display());
         let mut settings = vec![
             ("EXPORTS__STORE", store.as_str()),
+            ("EXPORTS__KEEP_FILES", "false"),
             ("EXPORTS__ALLOWED_HOSTS", "127.0.0.1,*.gamma.app"),
             ("EXPORTS__MIN_FREE", "1 MiB"),
         ];

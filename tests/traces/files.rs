@@ -14,6 +14,7 @@ async fn files_have_spans_that_say_nothing_of_their_links() {
     let place = format!("file://{}", store.path().display());
     let settings = [
         ("EXPORTS__STORE", place.as_str()),
+        ("EXPORTS__KEEP_FILES", "false"),
         ("EXPORTS__ALLOWED_HOSTS", "127.0.0.1"),
         ("EXPORTS__MIN_FREE", "1 MiB"),
     ];

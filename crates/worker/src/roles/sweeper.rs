@@ -1,5 +1,5 @@
 //! Takes ended jobs away that need not be kept any longer: older than `results.ttl`, or more than `results.max_jobs`; and
-//! before that their copies, where there is a store and `exports.keep_files` is not set.
+//! before that their copies, where there is a store and `exports.keep_files` is false.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -133,7 +133,7 @@ impl Stuck {
             tracing::warn!(
                 jobs = self.jobs,
                 why = self.why,
-                "their copies could not be removed: they are kept for the next sweep (exports.keep_files would leave copies)"
+                "their copies could not be removed: they are kept for the next sweep (exports.keep_files = true would leave copies)"
             );
         }
         self.jobs = 0;

@@ -196,7 +196,7 @@ keys! {
     EXPORTS_MAX_DOWNLOADS: Count<NonZeroUsize> = "exports.max_downloads", Some("8"),
         count_usize(1, 1_000),
         "how many files a worker downloads at once, beside `worker.concurrency`";
-    EXPORTS_KEEP_FILES: Flag = "exports.keep_files", Some("false"),
+    EXPORTS_KEEP_FILES: Flag = "exports.keep_files", Some("true"),
         Flag,
         "whether copies stay in the store when their job's record goes (`results.ttl`, `results.max_jobs`)";
     EXPORTS_ALLOWED_HOSTS: Hosts = "exports.allowed_hosts", Some("*.gamma.app"),
