@@ -3,7 +3,6 @@
 #![expect(clippy::unwrap_used, reason = "what a test can't set up or read ends it")]
 
 use std::path::Path;
-use std::time::Instant;
 
 use gammaq_testkit::{Signal, eventually};
 use gammaq_tests::{PATIENCE, Stage};
@@ -187,7 +186,6 @@ async fn slow_downloads_take_no_room_from_submits_and_looks() {
         ("EXPORTS__MIN_SPEED", "1 B"),
     ];
     let worker = stage.storing("worker", store.path(), &settings).await;
-    let began = Instant::now();
     for n in 0..6 {
         let id = format!("slow-{n}");
         stage.submit_with(&id, "pdf", "text [[fake:download=drip]]").await;

@@ -1,7 +1,5 @@
 //! A disk that is really full: a small one of the worker's own, which exists in its mount namespace alone and goes with it.
 
-#![expect(clippy::unwrap_used, reason = "what a test can't set up or read ends it")]
-
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -23,7 +21,6 @@ fn may_mount(place: &str) -> bool {
 }
 
 #[tokio::test]
-#[expect(clippy::print_stderr, reason = "a test that is left out says so")]
 async fn a_disk_that_fills_while_a_file_comes_gets_no_wrong_file_and_the_file_comes_when_there_is_room() {
     let (stage, store) = (Stage::start(FAKE).await, TempDir::new().unwrap());
     let place = store.path().to_str().unwrap();

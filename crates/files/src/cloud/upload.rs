@@ -43,6 +43,9 @@ struct Parts {
     there: BTreeMap<usize, PartId>,
 }
 
+/// A part's number and what became of it, from the task that sent it.
+type Sent = Result<(usize, Result<PartId, Error>), tokio::task::JoinError>;
+
 impl Cloud {
     /// An upload of `<id>.<extension>`. The bucket hears nothing of it yet.
     pub(crate) fn begin(&self, id: &str, format: Format, kind: Kind) -> Upload {
@@ -197,10 +200,7 @@ impl Upload {
 }
 
 impl Parts {
-    fn note(
-        &mut self,
-        sent: Option<Result<(usize, Result<PartId, Error>), tokio::task::JoinError>>,
-    ) -> Result<(), Halt> {
+    fn note(&mut self, sent: Option<Sent>) -> Result<(), Halt> {
         let Some(sent) = sent else { return Ok(()) };
         let (number, part) = sent.map_err(|_| Halt::Again("a task of the store ended".to_owned()))?;
         self.there.insert(number, part.map_err(unusable)?);
