@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use gammaq_testkit::Process;
+use gammaq_testkit::{Process, RedisBuilder};
 use tokio::time::sleep;
 
 use super::grouped;
@@ -32,13 +32,22 @@ pub(super) async fn run(options: &Options) -> Result<Vec<Case>, String> {
     let jobs = options.scaled(2_000);
     let rig = Rig::start(options.aof.redis()).await?;
     let mut cases = vec![told(burst(options, rig, jobs, NAME, "").await?)];
-    cases.push(told(steady(options, options.scaled(2_000), second, NAME).await?));
     cases.push(told(
-        steady(options, options.scaled(20_000), 5 * second, NAME).await?,
+        steady(options, options.aof.redis(), options.scaled(2_000), second, NAME).await?,
+    ));
+    cases.push(told(
+        steady(
+            options,
+            options.aof.redis(),
+            options.scaled(20_000),
+            5 * second,
+            NAME,
+        )
+        .await?,
     ));
     let many = options.scaled(100_000);
     for interval in [5, 10, 20, 40] {
-        let case = steady(options, many, interval * second, NAME).await?;
+        let case = steady(options, options.aof.redis(), many, interval * second, NAME).await?;
         let carried = case.get("p99").is_some_and(|late| late <= CARRIED);
         cases.push(told(case));
         if carried {
@@ -136,11 +145,12 @@ fn lateness(case: &mut Case, seen: &crate::fake::Seen) {
 /// `jobs` in flight at once, all of them pending: a window of polls alone.
 pub(crate) async fn steady(
     options: &Options,
+    redis: RedisBuilder,
     jobs: usize,
     interval: Duration,
     workload: &'static str,
 ) -> Result<Case, String> {
-    let mut rig = Rig::start(options.aof.redis()).await?;
+    let mut rig = Rig::start(redis).await?;
     let seconds = interval.as_secs();
     let name = format!("{} in flight at {seconds} s", grouped(jobs));
     let accounts = Accounts::for_jobs(jobs);
