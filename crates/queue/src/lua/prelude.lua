@@ -10,6 +10,8 @@ math.randomseed(tonumber(clock[2]))
 local function key(name) return base .. name end
 local function job_key(id) return base .. 'job:' .. id end
 local function int(n) return string.format('%.0f', n) end
+-- The same for a whole number, at a fifth of the cost: a number that is handed to a command as it is costs as much as int.
+local function whole(n) return string.format('%d', n) end
 
 -- Out of memory is raised at a script's first write only, and only if that write may grow memory. A script that
 -- records what was paid for begins with one that can't, and so runs in a full Redis too.

@@ -20,8 +20,8 @@ local function settle_next()
 end
 for i = 1, tonumber(ARGV[12]) do
   -- What breaks off leaves the jobs before it settled whole.
-  local whole, outcome = pcall(settle_next)
-  if not whole then carry_out_plan() error(outcome, 0) end
+  local done, outcome = pcall(settle_next)
+  if not done then carry_out_plan() error(outcome, 0) end
   outcomes[i] = outcome .. told_moves()
 end
 carry_out_plan()

@@ -21,7 +21,7 @@ local function still_pending(id, fence, delay, looks)
   if v[3] ~= fence or v[4] ~= worker or not FROM.again[v[2]] then return 'stale' end
 
   -- Writes from here on.
-  local time = int(now + delay)
+  local time = whole(now + delay)
   redis.call('HSET', job_key(id), 'polls', looks, 'poll_failures', '0', 'last_error', '', 'worker', '', 'next_at', time)
   plan(id, time)
   if v[2] == 'exporting' then write_result(id, nil) else polls = polls + 1 end
