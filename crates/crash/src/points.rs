@@ -179,6 +179,7 @@ pub const DOWNLOAD_POINTS: &[(&str, Met)] = &[
     ("upload_begin", Met::Bucket),
     ("upload_note", Met::Bucket),
     ("upload_room", Met::BucketLarge),
+    ("upload_send", Met::Bucket),
     ("upload_put", Met::BucketSmall),
     ("upload_end", Met::Bucket),
     ("upload_rest", Met::Bucket),

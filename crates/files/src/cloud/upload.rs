@@ -120,7 +120,7 @@ impl Upload {
         parts.count += 1;
         parts.under_way.spawn(async move {
             let sent = bucket.put_part(&path, &id, number, PutPayload::from(part));
-            (number, sent.await)
+            (number, at("upload_send", sent).await)
         });
         Ok(())
     }
