@@ -23,8 +23,11 @@ fn finds(patches: &[(&str, &str)], about: &str) {
 
 #[test]
 fn settling_without_a_fence_is_found() {
-    let patch = ("if v[2] ~= item.fence or v[3] ~= worker or not", "if not");
-    finds(&[patch], "settle_jobs without its fence");
+    let patches = [
+        ("if v[2] ~= item.fence or v[3] ~= worker or not", "if not"),
+        ("if v[3] ~= fence or v[4] ~= worker or not", "if not"),
+    ];
+    finds(&patches, "settle_jobs without its fences");
 }
 
 #[test]
