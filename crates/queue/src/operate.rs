@@ -74,8 +74,7 @@ impl<'a> Asker<'a> {
     }
 }
 
-/// From now to a new deadline, where the job's caller named none and no worker says what it goes by: one that carries out a
-/// command goes by its own, and for anybody else the worker counts that was heard of last.
+/// From now to a new deadline, where the job's caller named none.
 #[derive(Debug, Clone, Copy)]
 pub struct Timeouts {
     /// For generations and templates.

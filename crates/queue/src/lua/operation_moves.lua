@@ -51,20 +51,10 @@ local function no_submit(id, r)
   end
 end
 
--- From now to a new deadline, in ms: what the job's caller named; else what the worker has that was heard of last, since
--- whoever asks by the command line may have other settings than the workers; else what whoever asks has.
-local function time_to_look(r, classic_ms, agent_ms)
-  if r.timeout then return r.timeout * 1000 end
-  local last = worker == '' and redis.pcall('ZRANGE', key('workers'), -1, -1) or {}
-  local name = r.kind == 'agent' and 'poll_agent_timeout_ms' or 'poll_timeout_ms'
-  local text = last[1] and redis.pcall('HGET', key('worker:' .. last[1]), name)
-  if type(text) == 'string' and string.match(text, '^%d+$') then return tonumber(text) end
-  return tonumber(r.kind == 'agent' and agent_ms or classic_ms)
-end
-
 -- Looked at from now on, with a new deadline.
 local function look_from_now(id, r, classic_ms, agent_ms)
   leave_end(id, r)
-  redis.call('HSET', job_key(id), 'state', 'generating', 'next_at', int(now), 'deadline', int(now + time_to_look(r, classic_ms, agent_ms)))
+  local timeout = r.timeout and r.timeout * 1000 or tonumber(r.kind == 'agent' and agent_ms or classic_ms)
+  redis.call('HSET', job_key(id), 'state', 'generating', 'next_at', int(now), 'deadline', int(now + timeout))
   redis.call('ZADD', key('due'), int(now), id)
 end

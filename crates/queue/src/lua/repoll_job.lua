@@ -1,7 +1,7 @@
 -- Looks at a timed-out job again, with a new deadline: it was paid for.
 -- KEYS: base
 -- ARGV: events_cap ttl_ms worker by entry id timeout_ms agent_timeout_ms
---   timeout_ms  from now to the deadline, and agent_timeout_ms that of agent jobs, where neither the caller nor a worker says
+--   timeout_ms  from now to the deadline, and agent_timeout_ms that of agent jobs, where the caller named none
 -- Returns: outcome text, as cancel_job does
 -- Works in a full Redis. The fence grows: a late look under way counts no more.
 local id = ARGV[6]

@@ -2,7 +2,7 @@
 -- KEYS: base
 -- ARGV: events_cap ttl_ms worker by entry id as generation_id timeout_ms agent_timeout_ms
 --   as          generation (this one is the job's: look at it), resubmit (one more POST), fail (give up)
---   timeout_ms  from now to the deadline, and agent_timeout_ms that of agent jobs, where neither the caller nor a worker says
+--   timeout_ms  from now to the deadline, and agent_timeout_ms that of agent jobs, where the caller named none
 -- Returns: outcome text, as cancel_job does
 -- Works in a full Redis: what it puts in line waits for begin_submit, which doesn't.
 -- The fence grows; a POST whose answer comes late is still recorded, as `extra_generation_id` where there is one.

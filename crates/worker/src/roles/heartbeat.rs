@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use gammaq_job::Kind;
 use gammaq_queue::registry::Heartbeat;
 
 use crate::app::App;
@@ -22,13 +21,6 @@ pub(crate) async fn run(app: Arc<App>) {
         app.pulses.heartbeat.beat();
         let mut fields = app.about.clone();
         fields.push(("running", app.holds.count().to_string()));
-        // What a new deadline is made of, whoever asks for one.
-        for (name, kind) in [
-            ("poll_timeout_ms", Kind::Generation),
-            ("poll_agent_timeout_ms", Kind::Agent),
-        ] {
-            fields.push((name, app.timeout(kind).as_millis().to_string()));
-        }
         if let Some(reason) = app.halt.remind() {
             fields.push(("halted", reason.to_owned()));
         }

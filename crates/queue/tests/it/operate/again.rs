@@ -2,8 +2,7 @@
 
 use gammaq_job::{ErrorKind, State};
 use gammaq_queue::accept::Accepted;
-use gammaq_queue::operate::{Asker, Outcome};
-use gammaq_queue::registry::Heartbeat;
+use gammaq_queue::operate::Outcome;
 use gammaq_queue::settle::{Settled, Verb};
 use gammaq_queue::submit::Recorded;
 
@@ -246,63 +245,4 @@ async fn a_full_redis_takes_every_command() {
     for (bench, ..) in &benches {
         bench.look_at(&["a"]).await;
     }
-}
-
-/// Whoever types it may have other settings than the workers, who publish theirs.
-#[tokio::test]
-async fn a_new_deadline_is_what_the_workers_go_by() {
-    let bench = Bench::start().await;
-    let beat = async |worker: &str, fields: &[(&'static str, String)]| {
-        let beat = Heartbeat {
-            worker,
-            fields,
-            alive_for: crate::bench::LONG,
-        };
-        bench.queue.beat(&beat).await.unwrap();
-    };
-    beat("old", &[("host", "here".to_owned())]).await;
-    let own = [
-        ("poll_timeout_ms", "1000000".to_owned()),
-        ("poll_agent_timeout_ms", "9000000".to_owned()),
-    ];
-    bench.job_in(State::TimedOut).await;
-    let given = async |asker: &Asker<'_>, kind: &str, timeout: &str| {
-        bench
-            .cmd::<u64>(&[
-                "HSET",
-                "@job:a",
-                "state",
-                "timed_out",
-                "kind",
-                kind,
-                "timeout",
-                timeout,
-            ])
-            .await;
-        let before = bench.queue.time().await.unwrap();
-        let answer = bench.queue.operate(asker, &repoll("a"), &super::TIMEOUTS).await;
-        assert_eq!(answer.unwrap().outcome, Outcome::Done);
-        let deadline: u64 = bench.field("a", "deadline").await.parse().unwrap();
-        // To the nearest ten seconds, for a slow machine.
-        (deadline - before) / 10_000 * 10
-    };
-    let direct = Asker::direct(super::BY);
-    // One of an earlier version doesn't say.
-    assert_eq!(given(&direct, "generation", "").await, 300);
-    bench.past(bench.queue.time().await.unwrap()).await;
-    beat("new", &own).await;
-    assert_eq!(given(&direct, "generation", "").await, 1_000);
-    assert_eq!(given(&direct, "agent", "").await, 9_000);
-    assert_eq!(given(&direct, "agent", "77").await, 70);
-    let worker = Asker {
-        worker: "old",
-        ..direct
-    };
-    assert_eq!(given(&worker, "generation", "").await, 300, "a worker's own");
-    bench
-        .cmd::<u64>(&["HSET", "@worker:new", "poll_timeout_ms", "soon"])
-        .await;
-    assert_eq!(given(&direct, "generation", "").await, 300);
-    bench.cmd::<u64>(&["DEL", "@worker:new"]).await;
-    assert_eq!(given(&direct, "generation", "").await, 300);
 }
