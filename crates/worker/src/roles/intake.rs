@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::traces::Accepting;
 
 /// How long a read waits for the first entry; a worker that is to stop waits for it, too.
-pub(crate) const BLOCK: Duration = Duration::from_millis(900);
+pub(crate) const BLOCK: Duration = Duration::from_millis(700);
 /// Entries of one read: doubles while they are small and plenty.
 const FIRST_COUNT: usize = 16;
 const MAX_COUNT: usize = 256;
