@@ -10,12 +10,17 @@ use gammaq_crash::points::{SWEEP_POINTS, Swept};
 use gammaq_testkit::{Process, Signal, eventually, free_port};
 use gammaq_tests::{PATIENCE, Stage};
 use tempfile::TempDir;
+use tokio::task::JoinSet;
 
 use crate::buckets::S3;
 use crate::downloads::{FAKE, names};
 
 /// Of each state the newest alone.
 const ONE: (&str, &str) = ("RESULTS__MAX_JOBS", "1");
+
+/// Before a point, within and after it.
+const MARKS: [&str; 3] = ["", "~", "+"];
+const AT_ONCE: usize = 4;
 
 async fn stop(worker: Process) {
     worker.signal(Signal::TERM);
@@ -239,19 +244,40 @@ async fn die_and_go_on(point: &str, mark: &str, s3: Option<&S3>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_worker_may_die_at_any_point_of_a_sweep() {
     let s3 = S3::start().await;
-    for (point, met) in SWEEP_POINTS {
-        for mark in ["", "~", "+"] {
-            match met {
-                Swept::Bucket => die_and_go_on(point, mark, Some(&s3)).await,
-                Swept::BucketLeft => {
-                    s3.leave_upload("one").await;
-                    die_and_go_on(point, mark, Some(&s3)).await;
-                    assert_eq!(s3.parts_left().await, 0);
+    // A bucket is one for all, so one after the other; each directory is of its own, and most of the time all only wait.
+    let in_the_bucket = async {
+        for (point, met) in SWEEP_POINTS {
+            for mark in MARKS {
+                match met {
+                    Swept::Bucket => die_and_go_on(point, mark, Some(&s3)).await,
+                    Swept::BucketLeft => {
+                        s3.leave_upload("one").await;
+                        die_and_go_on(point, mark, Some(&s3)).await;
+                        assert_eq!(s3.parts_left().await, 0);
+                    }
+                    Swept::Directory | Swept::Anywhere | Swept::Pages => {}
                 }
-                Swept::Directory | Swept::Anywhere | Swept::Pages => die_and_go_on(point, mark, None).await,
             }
         }
-    }
+    };
+    let in_directories = async {
+        let mut running = JoinSet::new();
+        for (point, met) in SWEEP_POINTS {
+            if matches!(met, Swept::Bucket | Swept::BucketLeft) {
+                continue;
+            }
+            for mark in MARKS {
+                if running.len() == AT_ONCE {
+                    running.join_next().await.unwrap().unwrap();
+                }
+                running.spawn(die_and_go_on(point, mark, None));
+            }
+        }
+        while let Some(ended) = running.join_next().await {
+            ended.unwrap();
+        }
+    };
+    tokio::join!(in_the_bucket, in_directories);
 }
 
 #[tokio::test]

@@ -31,8 +31,8 @@ fn what_is_wrong_is_said_by_key_and_shows_no_secret() {
         ("callbacks.secret_file", "/nowhere/at/all", "can't be read"),
         ("callbacks.tls_ca_file", "/nowhere/at/all", "can't be read"),
         ("callbacks.timeout", "6m", "allowed: 10ms to 5m"),
-        ("callbacks.per_host", "0", "allowed: a whole number from 1 to 64"),
-        ("callbacks.per_host", "65", "allowed: a whole number from 1 to 64"),
+        ("callbacks.per_host", "0", "allowed: 1 to 64"),
+        ("callbacks.per_host", "65", "allowed: 1 to 64"),
         ("callbacks.retry_for", "8d", "allowed: 10ms to 7d"),
         (
             "callbacks.retry_most",
