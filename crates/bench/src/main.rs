@@ -39,6 +39,9 @@ struct Args {
     /// A part of all numbers of jobs, to try things out: 0.1 for a tenth.
     #[arg(long, default_value_t = 1.0)]
     scale: f64,
+    /// No lifecycle of more jobs than this: the largest takes a quarter of an hour by itself.
+    #[arg(long, default_value_t = 100_000)]
+    most: usize,
     /// How long a steady state is measured, in seconds; at least two intervals all the same.
     #[arg(long, default_value_t = 20)]
     seconds: u64,
@@ -76,6 +79,7 @@ enum Command {
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
     scale: f64,
+    pub(crate) most: usize,
     pub(crate) window: Duration,
     pub(crate) concurrency: usize,
     pub(crate) aof: Aof,
@@ -109,6 +113,7 @@ fn main() -> ExitCode {
 async fn measure(args: Args) -> Result<(), String> {
     let options = Options {
         scale: args.scale,
+        most: args.most,
         window: Duration::from_secs(args.seconds),
         concurrency: args.concurrency,
         aof: args.aof,
