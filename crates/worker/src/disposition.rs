@@ -285,8 +285,8 @@ fn still_pending(
             .remaining
             .is_some_and(|left| left < SLOW_BELOW);
         let interval = if slow { rules.slow_interval } else { rules.interval };
-        // Never shorter, and a little apart, so that what started together doesn't stay together; little, since it is late by that.
-        s.verb = Verb::Again(interval + interval.mul_f64(0.002 * jitter));
+        // Never shorter, and a little apart, so that what started together doesn't stay together.
+        s.verb = Verb::Again(interval + interval.mul_f64(0.01 * jitter));
     }
 }
 
