@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
-use tracing::Span;
+use tracing::{Level, Span};
 
 use crate::app::App;
 use crate::backend::QueueBackend;
@@ -281,34 +281,28 @@ fn unused_backend(app: &Arc<App>) -> QueueBackend {
     QueueBackend::new(jobs, SettleLayer::new(Arc::clone(app), to_settle))
 }
 
-/// A span a job: what every line about it carries.
+/// A span a job: what every line about it carries. Looks are by far the most, and what is said within one that isn't for
+/// debugging names its job itself: so theirs is there only for whoever debugs.
 fn span(task: &Task<Arc<Hold>>) -> Span {
     let job = &task.args.job;
-    let step = match job.step {
-        Step::Submit => "submit",
-        Step::Look => "look",
-        Step::Export => "export",
-    };
     let trace_id = job.traceparent.get(3..35).unwrap_or_default();
-    if job.step == Step::Look {
-        // By far the most, and what is said within one that isn't for debugging names its job itself.
-        return tracing::debug_span!(
-            "job",
-            id = job.id,
-            account = job.account,
-            generation_id = job.generation_id,
-            step,
-            fence = job.fence,
-            trace_id
-        );
+    macro_rules! span {
+        ($level:expr, $step:literal) => {
+            tracing::span!(
+                $level,
+                "job",
+                id = job.id,
+                account = job.account,
+                generation_id = job.generation_id,
+                step = $step,
+                fence = job.fence,
+                trace_id
+            )
+        };
     }
-    tracing::info_span!(
-        "job",
-        id = job.id,
-        account = job.account,
-        generation_id = job.generation_id,
-        step,
-        fence = job.fence,
-        trace_id
-    )
+    match job.step {
+        Step::Submit => span!(Level::INFO, "submit"),
+        Step::Look => span!(Level::DEBUG, "look"),
+        Step::Export => span!(Level::INFO, "export"),
+    }
 }
