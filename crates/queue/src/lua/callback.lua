@@ -17,10 +17,16 @@ local function keep_for_callback(id, kept_ms)
   end
 end
 
--- Nobody is to be told any more: the job goes on, or is another one.
+-- Nobody is to be told any more.
 local function forget_callback(id)
   redis.pcall('ZREM', key('callbacks'), id)
   redis.pcall('ZREM', key('callback_failed'), id)
+end
+
+-- The job goes on after an end: what became of telling it says nothing about the job any more.
+local function withdraw_callback(id)
+  forget_callback(id)
+  redis.call('HDEL', job_key(id), 'callback_status', 'callback_error', 'callback_at')
 end
 
 -- The job came to an end: its caller is told, from now on. Each end is a message with an id of its own, which stays over

@@ -18,6 +18,7 @@ local function begin_exports(id, r, note)
   if r.state == 'timed_out' then
     redis.call('HSET', job_key(id), 'late', '1')
     redis.call('ZREM', key('timed_out'), id)
+    withdraw_callback(id)
   end
   look_at(id, now)
   write_result(id, nil)

@@ -16,8 +16,7 @@ local function leave_end(id, r)
   redis.call('PERSIST', job_key(id))
   redis.call('ZREM', key(r.state), id)
   redis.call('DEL', key('result:' .. id))
-  forget_callback(id)
-  redis.call('HDEL', job_key(id), 'callback_status', 'callback_error', 'callback_at')
+  withdraw_callback(id)
   redis.call('HDEL', job_key(id), 'error', 'last_error', 'finished_at', 'next_at', 'late', 'late_until', 'poll_failures',
     'progress', 'progress_quarter', 'submit_failures', 'unclear_answer', 'cancel_requested', 'cancel_requested_by')
 end

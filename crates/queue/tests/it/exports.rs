@@ -3,6 +3,7 @@
 
 use gammaq_job::{ExportFormat, File, Files, State};
 use gammaq_queue::accept::Accepted;
+use gammaq_queue::callbacks::{CallbackSettled, Told};
 use gammaq_queue::claim::{Claimed, Step};
 use gammaq_queue::settle::{Settled, Verb};
 
@@ -122,19 +123,24 @@ async fn what_comes_is_in_the_result_at_once_and_each_end_is_told() {
 #[tokio::test]
 async fn a_deck_that_came_late_gets_its_files_too() {
     let bench = Bench::start().await;
-    bench.add("a").await;
+    bench.add_with_callback("a").await;
     bench.generating("A", "gen").await;
     let look = bench.claim_one("A").await;
     assert_eq!(bench.end("A", &look, Verb::TimeOut).await, Settled::Done);
+    let news = bench.callbacks("C").await.remove(0);
     bench.hurry("a").await;
     let late = bench.claim_one("A").await;
     assert_eq!(bench.settle("A", begin(&late)).await, Settled::Done);
     assert_eq!(bench.count("timed_out").await, 0);
+    // Under way again, so its former end is told no more.
+    assert_eq!(bench.count("callbacks").await, 0);
+    assert_eq!(bench.tell("C", &news, Told::Delivered).await, CallbackSettled::Stale);
     let step = bench.claim_one("A").await;
     assert_eq!(bench.end("A", &step, Verb::Complete).await, Settled::Done);
     assert_eq!(bench.field("a", "late").await, "1");
     let result = bench.queue.result("a").await.unwrap().unwrap();
     assert_eq!((result.state, result.error), (State::Completed, None));
+    assert_eq!(bench.callbacks("C").await.remove(0).state, State::Completed);
 }
 
 #[tokio::test]
