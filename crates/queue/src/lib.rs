@@ -33,6 +33,7 @@ mod mark;
 pub mod moves;
 pub mod operate;
 pub mod read;
+pub mod recalls;
 pub mod registry;
 pub mod restore;
 mod script;

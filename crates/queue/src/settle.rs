@@ -10,7 +10,7 @@ use crate::{Error, Queue, ms, value};
 /// What the script is sent; see its header.
 #[cfg(test)]
 pub(crate) const ARGV: &str = "events_cap ttl_ms worker keep_requests first_ms most_ms trouble_ms trouble_most_ms \
-                               spread_ms late_ms late_for_ms count item...";
+                               spread_ms late_ms late_for_ms kept_ms count item...";
 
 /// The first pause of an account after 401, 402 or no credits; it doubles up to [`TROUBLE_MOST`].
 const TROUBLE_FIRST: Duration = Duration::from_secs(60);
@@ -32,6 +32,9 @@ pub struct SettlePolicy {
     pub late_interval: Duration,
     /// For how long.
     pub late_for: Duration,
+    /// How long after the time of its next look a job is held that its worker keeps ([`Verb::Keep`]): other workers have it
+    /// so much later where this one dies.
+    pub kept_for: Duration,
 }
 
 /// What the queue does with a job.
@@ -39,6 +42,9 @@ pub struct SettlePolicy {
 pub enum Verb {
     /// Look again after this time.
     Again(Duration),
+    /// The same by this worker, which keeps the job under its fence meanwhile; what it keeps it has to let go where
+    /// [`Queue::read_recalls`] says so.
+    Keep(Duration),
     /// Gamma certainly accepted nothing: back in line, after this time; the slot comes back.
     Requeue(Duration),
     /// Whether Gamma accepted is not known: an operator decides.
@@ -107,6 +113,8 @@ pub struct Settlement {
 pub enum Settled {
     /// Done.
     Done,
+    /// Done, and the job is still this worker's: the answer to [`Verb::Keep`], but where the account has to wait.
+    Kept,
     /// The job was no longer this worker's, or this settlement ran before.
     Stale,
     /// There is no such job.
@@ -114,7 +122,7 @@ pub enum Settled {
 }
 
 impl Queue {
-    /// Settles jobs, each by itself. Safe to run twice: the second time is stale.
+    /// Settles jobs, each by itself. Safe to run twice: the second time is stale, or kept as the first time.
     ///
     /// # Errors
     /// By reaction; see [`Error`].
@@ -134,11 +142,13 @@ impl Queue {
                 .arg(ms(policy.spread));
             call.arg(ms(policy.late_interval))
                 .arg(ms(policy.late_for))
+                .arg(ms(policy.kept_for))
                 .arg(chunk.len());
             chunk.iter().for_each(|item| add(&mut call, item));
             for word in value::texts(self.invoke(&call).await?)? {
                 outcomes.push(match self.moves.told(&word) {
                     "ok" => Settled::Done,
+                    "kept" => Settled::Kept,
                     "stale" => Settled::Stale,
                     "missing" => Settled::Missing,
                     other => return Err(Error::Refused(format!("settle_jobs answered {other}"))),
@@ -149,32 +159,40 @@ impl Queue {
     }
 }
 
-/// How many looks there were, where this was one that found nothing new and has nothing else to say.
-fn nothing_new(item: &Settlement) -> Option<(Duration, &str)> {
+/// The short form of a look that found nothing new and has nothing else to say: its word, the wait, and how many looks
+/// there were.
+fn nothing_new(item: &Settlement) -> Option<(&'static str, Duration, &str)> {
     let plain = item.probe == Probe::None && item.pause.is_none() && item.note.is_empty();
+    if !plain || !item.account_fields.is_empty() {
+        return None;
+    }
     match (item.verb, item.fields.as_slice()) {
+        (Verb::Keep(wait), [("polls", polls)]) => Some(("kept", wait, polls)),
         (
-            Verb::Again(delay),
+            verb,
             [
                 ("polls", polls),
                 ("poll_failures", failures),
                 ("last_error", error),
             ],
-        ) if plain && item.account_fields.is_empty() && failures == "0" && error.is_empty() => {
-            Some((delay, polls))
-        }
+        ) if failures == "0" && error.is_empty() => match verb {
+            Verb::Again(wait) => Some(("pending", wait, polls)),
+            Verb::Keep(wait) => Some(("keeping", wait, polls)),
+            _ => None,
+        },
         _ => None,
     }
 }
 
 fn add(call: &mut ScriptInvocation<'_>, item: &Settlement) {
-    if let Some((delay, polls)) = nothing_new(item) {
+    if let Some((word, delay, polls)) = nothing_new(item) {
         call.arg(&item.id).arg(item.fence);
-        call.arg("pending").arg(ms(delay)).arg(polls);
+        call.arg(word).arg(ms(delay)).arg(polls);
         return;
     }
     let (verb, delay) = match item.verb {
         Verb::Again(delay) => ("again", delay),
+        Verb::Keep(delay) => ("keep", delay),
         Verb::Requeue(delay) => ("requeue", delay),
         Verb::Park => ("park", Duration::ZERO),
         Verb::Resubmit(delay) => ("resubmit", delay),

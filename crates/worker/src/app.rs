@@ -9,7 +9,7 @@ use gammaq_job::Kind;
 use gammaq_queue::claim::{Claimed, OnAmbiguous, Step};
 use gammaq_queue::settle::{SettlePolicy, Settlement, Verb};
 use gammaq_queue::{Keys, Link, LinkSettings, Policy, Queue};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -36,6 +36,8 @@ use crate::told_limits::ToldLimits;
 pub(crate) const FULL_FOR: Duration = Duration::from_secs(3);
 /// The same after an intent could not be stored safely: a replica is often back in a moment.
 pub(crate) const NOT_DURABLE_FOR: Duration = Duration::from_secs(1);
+/// How long after the time of its next look a job is held that is kept; a lease, where that is shorter.
+const KEPT_FOR: Duration = Duration::from_secs(9);
 /// Accounts that this worker has no key for are tried again after this time, since their jobs may have gone.
 const FOREIGN_FOR: Duration = Duration::from_secs(60);
 
@@ -52,6 +54,8 @@ pub(crate) struct App {
     pub(crate) about: Vec<(&'static str, String)>,
     /// How many steps run at once.
     pub(crate) concurrency: usize,
+    /// What each step takes one of.
+    pub(crate) permits: Arc<Semaphore>,
     /// How long jobs are held.
     pub(crate) lease: Duration,
     /// The longest exchange with Gamma.
@@ -132,6 +136,7 @@ impl App {
             worker: around.worker,
             about,
             concurrency: settings.worker.concurrency.get(),
+            permits: Arc::new(Semaphore::new(settings.worker.concurrency.get())),
             lease: settings.worker.lease,
             request_timeout: settings.gamma.request_timeout,
             rules: Rules {
@@ -150,6 +155,7 @@ impl App {
                 spread: poll.interval / 2,
                 late_interval: poll.late_interval,
                 late_for: poll.late_for,
+                kept_for: settings.worker.lease.min(KEPT_FOR),
             },
             chance: Chance::new(around.seed),
             clock: RedisClock::default(),
@@ -193,6 +199,16 @@ impl App {
             let _ = done.send(work.await);
         });
         end
+    }
+
+    /// Until a lease is renewed.
+    pub(crate) fn renew(&self) -> Duration {
+        self.lease / 3
+    }
+
+    /// The same for one that was made for a job that is kept.
+    pub(crate) fn renew_kept(&self) -> Duration {
+        self.settle_policy.kept_for / 3
     }
 
     /// Whether this worker has a key for the account.
@@ -305,7 +321,7 @@ impl App {
         let (id, account, word) = (&job.id, &job.account, outcome.word());
         let (generation_id, note) = (&job.generation_id, &settlement.note);
         match settlement.verb {
-            Verb::Again(wait) => {
+            Verb::Again(wait) | Verb::Keep(wait) => {
                 let wait_ms = wait.as_millis();
                 tracing::debug!(
                     id,

@@ -57,7 +57,7 @@ impl Pace {
 
 /// Runs until `app.stop`. Ends with every claimed job handed on.
 pub(crate) async fn run(app: Arc<App>, claimed: mpsc::Sender<Arc<Hold>>, settle: SettleLayer) {
-    let permits = Arc::new(Semaphore::new(app.concurrency));
+    let permits = Arc::clone(&app.permits);
     let mut pace = Pace {
         looks: FIRST_LOOKS,
         since: Instant::now(),
@@ -267,7 +267,7 @@ async fn hand_on(
         let doubtful = doubtful && job.step == Step::Submit;
         let account = job.account.clone();
         let (id, fence) = (job.id.clone(), job.fence);
-        let Some(hold) = app.holds.take(job, permit) else {
+        let Some(hold) = app.holds.take(job, permit, app.renew()) else {
             // What is in hand has the same fence, and ends this hold too; else the lease ends by itself.
             tracing::warn!(
                 id,

@@ -3,19 +3,46 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use gammaq_queue::claim::Claimed;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+
+/// So long before its end a lease is taken for over.
+const LAST_MOMENTS: Duration = Duration::from_millis(20);
 
 /// Every lease of this worker, for the renewer.
 #[derive(Debug, Default)]
 pub(crate) struct Holds {
-    held: Mutex<BTreeMap<String, (u64, CancellationToken)>>,
+    held: Mutex<BTreeMap<String, Held>>,
+}
+
+#[derive(Debug)]
+struct Held {
+    fence: u64,
+    lost: CancellationToken,
+    phase: Phase,
+    /// When its lease is to be renewed; not looked at while the job is kept.
+    renew_at: Instant,
+    /// When it ends unless it is renewed, where that may be before a look is over: that of a claim lasts longer.
+    ends_at: Option<Instant>,
+}
+
+/// What is done with a job in hand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// A step runs, or what it came to is urgent.
+    Step,
+    /// A look found nothing new, and Redis is yet to hear of it.
+    Told,
+    /// It waits for its next look. Its lease lasts beyond that.
+    Kept,
 }
 
 impl Holds {
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, (u64, CancellationToken)>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Held>> {
         self.held
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
@@ -25,13 +52,39 @@ impl Holds {
     pub(crate) fn list(&self) -> Vec<(String, u64)> {
         self.lock()
             .iter()
-            .map(|(id, (fence, _))| (id.clone(), *fence))
+            .map(|(id, held)| (id.clone(), held.fence))
             .collect()
     }
 
-    /// How many.
+    /// The same of those whose leases are to be renewed by now.
+    pub(crate) fn to_renew(&self) -> Vec<(String, u64)> {
+        let now = Instant::now();
+        self.lock()
+            .iter()
+            .filter(|(_, held)| held.phase != Phase::Kept && held.renew_at <= now)
+            .map(|(id, held)| (id.clone(), held.fence))
+            .collect()
+    }
+
+    /// These leases last until `ends_at` now, and are to be renewed after `wait`.
+    pub(crate) fn renewed(&self, holds: &[(String, u64)], ends_at: Instant, wait: Duration) {
+        let (mut held, at) = (self.lock(), Instant::now() + wait);
+        for (id, fence) in holds {
+            if let Some(held) = held.get_mut(id)
+                && held.fence == *fence
+            {
+                held.renew_at = at;
+                held.ends_at = held.ends_at.map(|before| before.max(ends_at));
+            }
+        }
+    }
+
+    /// How many are worked on: those that are kept between looks don't count.
     pub(crate) fn count(&self) -> usize {
-        self.lock().len()
+        self.lock()
+            .values()
+            .filter(|held| held.phase == Phase::Step)
+            .count()
     }
 
     /// Tells whoever works on these jobs that they are no longer this worker's. `fences` are the ones that were
@@ -40,37 +93,60 @@ impl Holds {
         let asked: BTreeMap<&str, u64> = fences.iter().map(|(id, fence)| (id.as_str(), *fence)).collect();
         let held = self.lock();
         for id in ids {
-            if let Some((fence, token)) = held.get(id)
-                && asked.get(id.as_str()) == Some(fence)
+            if let Some(held) = held.get(id)
+                && asked.get(id.as_str()) == Some(&held.fence)
             {
-                token.cancel();
+                held.lost.cancel();
             }
         }
     }
 
-    /// Takes a claimed job into the worker's hands; `None` where it is there already under this fence or a later one.
+    /// Takes a claimed job into the worker's hands, its lease to be renewed after `renew_in`; `None` where it is there
+    /// already under this fence or a later one.
     ///
     /// A fence comes a second time when a failover lost the claim that had it first. What was begun under it may have
     /// sent a POST, or be about to hand the job back: a second step under the same fence could not be told from it.
-    pub(crate) fn take(self: &Arc<Self>, job: Claimed, permit: OwnedSemaphorePermit) -> Option<Arc<Hold>> {
+    pub(crate) fn take(
+        self: &Arc<Self>,
+        job: Claimed,
+        permit: OwnedSemaphorePermit,
+        renew_in: Duration,
+    ) -> Option<Arc<Hold>> {
         let lost = CancellationToken::new();
         let mut held = self.lock();
-        if held.get(&job.id).is_some_and(|(fence, _)| *fence >= job.fence) {
+        if held.get(&job.id).is_some_and(|held| held.fence >= job.fence) {
             return None;
         }
-        let former = held.insert(job.id.clone(), (job.fence, lost.clone()));
+        let new = Held {
+            fence: job.fence,
+            lost: lost.clone(),
+            phase: Phase::Step,
+            renew_at: Instant::now() + renew_in,
+            ends_at: None,
+        };
+        let former = held.insert(job.id.clone(), new);
         drop(held);
         // This worker's own earlier hold, whose lease ended: whoever still works on it may stop.
-        if let Some((_, former)) = former {
-            former.cancel();
+        if let Some(former) = former {
+            former.lost.cancel();
         }
         Some(Arc::new(Hold {
             job,
+            untroubled: false,
             lost,
             begun: AtomicBool::new(false),
             holds: Arc::clone(self),
             permit: Mutex::new(Some(permit)),
         }))
+    }
+
+    fn enter(&self, job: &Claimed, phase: Phase, renew_in: Duration) {
+        if let Some(held) = self.lock().get_mut(&job.id)
+            && held.fence == job.fence
+        {
+            held.phase = phase;
+            held.renew_at = Instant::now() + renew_in;
+        }
     }
 }
 
@@ -78,8 +154,10 @@ impl Holds {
 /// was settled.
 #[derive(Debug)]
 pub(crate) struct Hold {
-    /// The job as it was claimed.
+    /// The job as it was claimed, or as the last look left it.
     pub(crate) job: Claimed,
+    /// Whether the record says of no trouble, since a look of this hold wrote that.
+    pub(crate) untroubled: bool,
     /// Cancelled when another worker has it.
     pub(crate) lost: CancellationToken,
     begun: AtomicBool,
@@ -91,6 +169,59 @@ impl Hold {
     /// Gives the permit back early: what the step goes on with has a limit of its own.
     pub(crate) fn free_permit(&self) {
         drop(self.permit.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    /// Its step is over, and Redis is told of it together with others: nothing of it runs until then.
+    pub(crate) fn tell_later(&self, renew_in: Duration) {
+        self.holds.enter(&self.job, Phase::Told, renew_in);
+        self.free_permit();
+    }
+
+    /// It waits for its next look. Redis holds it for this worker until after that.
+    pub(crate) fn keep(&self) {
+        self.holds.enter(&self.job, Phase::Kept, Duration::ZERO);
+    }
+
+    /// Returns when the lease is over and was not renewed: somebody else may look by then. A margin is taken off, in which
+    /// whoever looks lets that be.
+    pub(crate) async fn lease_over(&self) {
+        loop {
+            let ends_at = self.holds.lock().get(&self.job.id).and_then(|held| held.ends_at);
+            let Some(ends_at) = ends_at else {
+                return std::future::pending().await;
+            };
+            let last = ends_at - LAST_MOMENTS;
+            if last <= Instant::now() {
+                return;
+            }
+            tokio::time::sleep_until(last).await;
+        }
+    }
+
+    /// The next look, `late` after its time, by Redis's time `now`; its lease lasts until `ends_at`, and is to be renewed
+    /// after `renew_in`. The hold comes back as it is where something still works on it.
+    pub(crate) fn look_again(
+        mut hold: Arc<Self>,
+        permit: OwnedSemaphorePermit,
+        (now, late): (u64, Duration),
+        (ends_at, renew_in): (Instant, Duration),
+    ) -> Result<Arc<Self>, Arc<Self>> {
+        let Some(it) = Arc::get_mut(&mut hold) else {
+            return Err(hold);
+        };
+        it.job.polls += 1;
+        it.job.poll_failures = 0;
+        it.job.claimed_at = now;
+        it.job.late = late;
+        it.untroubled = true;
+        it.permit = Mutex::new(Some(permit));
+        it.holds.enter(&it.job, Phase::Step, renew_in);
+        if let Some(held) = it.holds.lock().get_mut(&it.job.id)
+            && held.fence == it.job.fence
+        {
+            held.ends_at = Some(ends_at);
+        }
+        Ok(hold)
     }
 
     /// Notes that from here on the POST may have left.
@@ -109,7 +240,7 @@ impl Drop for Hold {
         let mut held = self.holds.lock();
         if held
             .get(&self.job.id)
-            .is_some_and(|(fence, _)| *fence == self.job.fence)
+            .is_some_and(|held| held.fence == self.job.fence)
         {
             held.remove(&self.job.id);
         }
@@ -161,14 +292,14 @@ mod tests {
     async fn a_fence_that_comes_again_starts_no_second_step() {
         let (holds, permits) = (Arc::<Holds>::default(), Arc::new(Semaphore::new(9)));
         let permit = || Arc::clone(&permits).try_acquire_owned().unwrap();
-        let first = holds.take(claimed(5), permit()).unwrap();
+        let first = holds.take(claimed(5), permit(), Duration::ZERO).unwrap();
         // A failover lost the claim, and the one after it has the same number, or a lower one.
-        assert!(holds.take(claimed(5), permit()).is_none());
-        assert!(holds.take(claimed(4), permit()).is_none());
+        assert!(holds.take(claimed(5), permit(), Duration::ZERO).is_none());
+        assert!(holds.take(claimed(4), permit(), Duration::ZERO).is_none());
         assert_eq!((permits.available_permits(), holds.count()), (8, 1));
         assert!(!first.lost.is_cancelled());
         // A later claim is one that knows of the first: its lease ended.
-        let second = holds.take(claimed(6), permit()).unwrap();
+        let second = holds.take(claimed(6), permit(), Duration::ZERO).unwrap();
         assert!(first.lost.is_cancelled() && !second.lost.is_cancelled());
         drop(first);
         assert_eq!(holds.list(), [("a".to_owned(), 6)]);

@@ -25,6 +25,7 @@ mod findings;
 mod halt;
 mod hold;
 pub mod journal;
+mod keeper;
 mod keyring;
 mod outcome;
 mod pulse;

@@ -58,6 +58,10 @@ pub(crate) struct Pulses {
     pub(crate) intake: Pulse,
     /// Brings what became of steps to Redis.
     pub(crate) settler: Pulse,
+    /// The same for what nobody waits for.
+    pub(crate) unhurried: Pulse,
+    /// Keeps jobs between looks.
+    pub(crate) keeper: Pulse,
     /// Says that the worker is alive.
     pub(crate) heartbeat: Pulse,
 }
@@ -69,6 +73,8 @@ impl Pulses {
             ("claimer", &self.claimer),
             ("intake", &self.intake),
             ("settler", &self.settler),
+            ("settler of looks", &self.unhurried),
+            ("keeper", &self.keeper),
             ("heartbeat", &self.heartbeat),
         ];
         let ages = loops.map(|(name, pulse)| (name, pulse.age()));

@@ -30,7 +30,7 @@ use crate::settings::Settings;
 use crate::settler::{self, SettleLayer};
 use crate::surroundings::{ServiceManager, Surroundings};
 use crate::traces::Exporting;
-use crate::{Error, admin, claimer, steps};
+use crate::{Error, admin, claimer, keeper, steps};
 
 /// What remains of the grace, at least, for settling and signing off.
 const LAST_MOMENTS: Duration = Duration::from_millis(500);
@@ -71,14 +71,25 @@ pub async fn run_in(around: Surroundings, settings: &Settings, stop: Cancellatio
     );
     app.vitals.began();
     let (to_settle, settlements) = mpsc::unbounded_channel();
-    let settle = SettleLayer::new(Arc::clone(&app), to_settle);
+    let (unhurried, looked) = mpsc::unbounded_channel();
+    let (keeper, news) = mpsc::unbounded_channel();
+    let settle = SettleLayer::new(Arc::clone(&app), to_settle, unhurried);
     let (claimed, jobs) = mpsc::channel(app.concurrency);
     let parts = Parts {
         app: Arc::clone(&app),
         stop: stop.clone(),
         failed: Arc::default(),
     };
-    let settling = parts.spawn("settler", settler::run(Arc::clone(&app), settlements));
+    let settling = parts.spawn(
+        "settler",
+        settler::run(Arc::clone(&app), settlements, keeper.clone()),
+    );
+    let telling = parts.spawn(
+        "settler of looks",
+        settler::run_unhurried(Arc::clone(&app), looked, keeper),
+    );
+    let keeping = keeper::run(Arc::clone(&app), news, claimed.clone(), settle.clone());
+    let keeping = parts.spawn("keeper", keeping);
     let reader = blocking(&app.queue);
     let intake = parts.spawn("intake", intake::run(Arc::clone(&app), reader));
     let claiming = parts.spawn("claimer", claimer::run(Arc::clone(&app), claimed, settle.clone()));
@@ -118,9 +129,11 @@ pub async fn run_in(around: Surroundings, settings: &Settings, stop: Cancellatio
     let stopped_at = stopped_at.await.unwrap_or_else(|_| Instant::now());
     let last = async {
         let _ = claiming.await;
+        let _ = keeping.await;
         let _ = intake.await;
         // Every sender of settlements is gone by now, or goes with the last step.
         let _ = settling.await;
+        let _ = telling.await;
         // What was begun is noted, where there is time: else the caller is told once more.
         let _ = calling.await;
         if let Err(error) = app.queue.sign_off(&app.worker).await {
@@ -278,7 +291,8 @@ async fn work(app: &Arc<App>, settings: &Settings, backend: QueueBackend) -> Res
 fn unused_backend(app: &Arc<App>) -> QueueBackend {
     let (_, jobs) = mpsc::channel(1);
     let (to_settle, _) = mpsc::unbounded_channel();
-    QueueBackend::new(jobs, SettleLayer::new(Arc::clone(app), to_settle))
+    let settle = SettleLayer::new(Arc::clone(app), to_settle.clone(), to_settle);
+    QueueBackend::new(jobs, settle)
 }
 
 /// A span a job: what every line about it carries. Looks are by far the most, and what is said within one that isn't for

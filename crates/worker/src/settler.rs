@@ -4,12 +4,15 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use apalis_core::error::BoxDynError;
 use apalis_core::task::Task;
 use gammaq_crash::at;
+use gammaq_gamma::Polled;
+use gammaq_job::State;
 use gammaq_queue::settle::{Settled, Settlement, Verb};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
@@ -18,18 +21,26 @@ use tower::{Layer, Service};
 use crate::app::App;
 use crate::disposition::dispose;
 use crate::hold::Hold;
+use crate::keeper::News;
 use crate::outcome::Outcome;
 use crate::pulse::Pulse;
 use crate::traces;
 
 /// The most settlements of one call.
 const BATCH: usize = 256;
+/// The same of those that nobody waits for: so many take Redis a millisecond.
+const UNHURRIED: usize = 100;
 
+/// How long those are gathered that nobody waits for, if their next look isn't near.
+const GATHER_UNHURRIED: Duration = Duration::from_millis(250);
 /// How long settlements are gathered, where they come faster than one by one …
 const GATHER: Duration = Duration::from_millis(2);
 /// … and the most of the time since its answer that is taken off a look's wait: what takes longer is an outage, after which
 /// nothing is to come at once.
 const TAKEN_OFF: Duration = Duration::from_millis(100);
+
+/// So late are the looks of a worker that is behind.
+const BEHIND: Duration = Duration::from_millis(250);
 
 /// One settlement on its way; the hold keeps its lease alive until it is done.
 #[derive(Debug)]
@@ -41,17 +52,31 @@ pub(crate) struct ToSettle {
 }
 
 impl ToSettle {
-    /// What Redis is told: the next look is counted from the answer to this one, not from when Redis hears of it.
-    fn told(&self) -> Settlement {
+    /// What Redis is told: the next look is counted from the answer to this one, not from when Redis hears of it. A worker
+    /// that stops keeps nothing.
+    fn told(&self, stops: bool) -> Settlement {
         let mut told = self.settlement.clone();
-        if let Verb::Again(wait) = &mut told.verb
-            && !wait.is_zero()
-        {
+        if stops && let Verb::Keep(wait) = told.verb {
+            told.verb = Verb::Again(wait);
+        }
+        match &mut told.verb {
             // Redis's clock and what is left are cut to whole milliseconds, and never is a look to come early.
-            let rest = wait.saturating_sub(self.ended.elapsed().min(TAKEN_OFF));
-            *wait = rest + Duration::from_millis(2);
+            Verb::Again(wait) if !wait.is_zero() => {
+                *wait = wait.saturating_sub(self.ended.elapsed().min(TAKEN_OFF)) + Duration::from_millis(2);
+            }
+            Verb::Keep(wait) => *wait = wait.saturating_sub(self.ended.elapsed()),
+            _ => {}
         }
         told
+    }
+
+    /// When Redis is to know of it, where nobody waits for that: long before the next look.
+    fn told_by(&self) -> Instant {
+        let wait = match self.settlement.verb {
+            Verb::Keep(wait) => wait / 4,
+            _ => Duration::ZERO,
+        };
+        self.ended + wait.min(GATHER_UNHURRIED)
     }
 }
 
@@ -60,12 +85,21 @@ impl ToSettle {
 pub(crate) struct SettleLayer {
     app: Arc<App>,
     settler: mpsc::UnboundedSender<ToSettle>,
+    unhurried: mpsc::UnboundedSender<ToSettle>,
 }
 
 impl SettleLayer {
-    /// A layer that settles through `settler`.
-    pub(crate) fn new(app: Arc<App>, settler: mpsc::UnboundedSender<ToSettle>) -> Self {
-        Self { app, settler }
+    /// A layer that settles through `settler`, and what nobody waits for through `unhurried`.
+    pub(crate) fn new(
+        app: Arc<App>,
+        settler: mpsc::UnboundedSender<ToSettle>,
+        unhurried: mpsc::UnboundedSender<ToSettle>,
+    ) -> Self {
+        Self {
+            app,
+            settler,
+            unhurried,
+        }
     }
 
     /// Hands a job back untouched, without waiting for it.
@@ -78,6 +112,27 @@ impl SettleLayer {
         {
             self.app.told_limits.thin(&hold.job.account, &mut settlement);
             self.app.log(&hold.job, outcome, &settlement);
+            if let Verb::Again(wait) = settlement.verb
+                && keeps(&self.app, &hold, outcome)
+            {
+                settlement.verb = Verb::Keep(wait);
+                if hold.untroubled {
+                    settlement.fields.retain(|(name, value)| {
+                        !matches!(
+                            (*name, value.as_str()),
+                            ("poll_failures", "0") | ("last_error", "")
+                        )
+                    });
+                }
+                hold.tell_later(self.app.renew_kept());
+                let _ = self.unhurried.send(ToSettle {
+                    settlement,
+                    ended: Instant::now(),
+                    hold,
+                    done: None,
+                });
+                return;
+            }
             // Fails only when the settler is gone, at the very end; the lease then ends by itself.
             let _ = self.settler.send(ToSettle {
                 settlement,
@@ -87,6 +142,19 @@ impl SettleLayer {
             });
         }
     }
+}
+
+/// Whether this worker keeps the job until its next look, which saves a claim. Whoever is behind with its looks leaves them to
+/// others, where there are any.
+fn keeps(app: &App, hold: &Hold, outcome: &Outcome) -> bool {
+    let job = &hold.job;
+    let pending =
+        matches!(outcome, Outcome::Looked(answer) if matches!(answer.outcome, Polled::Pending { .. }));
+    pending
+        && job.state == State::Generating
+        && !job.probe
+        && !app.stop.is_cancelled()
+        && (job.late < BEHIND || app.live_workers.load(Ordering::Relaxed) < 2)
 }
 
 impl<S> Layer<S> for SettleLayer {
@@ -143,7 +211,11 @@ where
 }
 
 /// Brings settlements to Redis until every sender is gone.
-pub(crate) async fn run(app: Arc<App>, mut incoming: mpsc::UnboundedReceiver<ToSettle>) {
+pub(crate) async fn run(
+    app: Arc<App>,
+    mut incoming: mpsc::UnboundedReceiver<ToSettle>,
+    keeper: mpsc::UnboundedSender<News>,
+) {
     let mut batch = Vec::with_capacity(BATCH);
     let pulse = &app.pulses.settler;
     let mut crowded = false;
@@ -155,12 +227,44 @@ pub(crate) async fn run(app: Arc<App>, mut incoming: mpsc::UnboundedReceiver<ToS
         > 0
     {
         crowded = batch.len() > 1;
-        let settled = settle(&app, std::mem::take(&mut batch), pulse);
+        let settled = settle(&app, std::mem::take(&mut batch), (pulse, &keeper));
         if let Some(refused) = at("settle_batch", settled).await {
             // One of them can't be written: each goes on by itself, so that it holds up no other.
             for item in refused {
-                app.spawn(settle_alone(Arc::clone(&app), item));
+                app.spawn(settle_alone(Arc::clone(&app), item, keeper.clone()));
             }
+        }
+        pulse.rest();
+    }
+}
+
+/// The same for what nobody waits for: what comes of many looks goes together, so that Redis is called seldom.
+pub(crate) async fn run_unhurried(
+    app: Arc<App>,
+    mut incoming: mpsc::UnboundedReceiver<ToSettle>,
+    keeper: mpsc::UnboundedSender<News>,
+) {
+    let pulse = &app.pulses.unhurried;
+    let mut gathered: Vec<ToSettle> = Vec::with_capacity(UNHURRIED);
+    let mut more = true;
+    while more {
+        more = incoming.recv_many(&mut gathered, UNHURRIED).await > 0;
+        let Some(until) = gathered.iter().map(ToSettle::told_by).min() else {
+            continue;
+        };
+        while more && gathered.len() < UNHURRIED {
+            let room = UNHURRIED - gathered.len();
+            tokio::select! {
+                biased;
+                // It keeps nothing any more.
+                () = app.stop.cancelled() => break,
+                count = incoming.recv_many(&mut gathered, room) => more = count > 0,
+                () = tokio::time::sleep_until(until) => break,
+            }
+        }
+        let settled = settle(&app, std::mem::take(&mut gathered), (pulse, &keeper));
+        for item in settled.await.into_iter().flatten() {
+            app.spawn(settle_alone(Arc::clone(&app), item, keeper.clone()));
         }
         pulse.rest();
     }
@@ -187,24 +291,35 @@ async fn receive(
 }
 
 /// Tries until Redis has them; answers those that it refuses.
-async fn settle(app: &App, mut batch: Vec<ToSettle>, pulse: &Pulse) -> Option<Vec<ToSettle>> {
+async fn settle(
+    app: &App,
+    mut batch: Vec<ToSettle>,
+    (pulse, keeper): (&Pulse, &mpsc::UnboundedSender<News>),
+) -> Option<Vec<ToSettle>> {
     let mut wait = Duration::from_millis(20);
     let mut tried_before = false;
     loop {
         pulse.beat();
-        let items: Vec<Settlement> = batch.iter().map(ToSettle::told).collect();
+        let items: Vec<Settlement> = batch
+            .iter()
+            .map(|item| item.told(app.stop.is_cancelled()))
+            .collect();
         let asked = Instant::now();
         let settled = app.queue.settle_jobs(&app.worker, &app.settle_policy, &items);
         match at("settle_jobs", settled).await {
             Ok(outcomes) => {
                 app.measures.settle.record(asked.elapsed());
+                let mut let_go = Vec::new();
                 for (item, outcome) in batch.drain(..).zip(outcomes) {
-                    if outcome == Settled::Done {
+                    if matches!(outcome, Settled::Done | Settled::Kept) {
                         traces::settled(app, &item.hold.job, &item.settlement, asked.elapsed());
                     }
-                    finish(app, item, outcome, tried_before);
+                    let_go.extend(finish(app, item, outcome, (tried_before, keeper)));
                 }
-                return None;
+                if let_go.is_empty() {
+                    return None;
+                }
+                batch = let_go;
             }
             Err(error) if error.is_temporary() => {
                 tracing::warn!(%error, jobs = batch.len(), "settling waits for Redis");
@@ -221,12 +336,12 @@ async fn settle(app: &App, mut batch: Vec<ToSettle>, pulse: &Pulse) -> Option<Ve
 }
 
 /// Tries for as long as a lease lasts: what is refused now may be mended by hand.
-async fn settle_alone(app: Arc<App>, item: ToSettle) {
+async fn settle_alone(app: Arc<App>, item: ToSettle, keeper: mpsc::UnboundedSender<News>) {
     let first = Instant::now();
     let mut left = vec![item];
     // Not the settler's, which goes on meanwhile.
     let pulse = Pulse::default();
-    while let Some(refused) = at("settle_again", settle(&app, left, &pulse)).await {
+    while let Some(refused) = at("settle_again", settle(&app, left, (&pulse, &keeper))).await {
         if first.elapsed() > app.lease {
             let ids: Vec<&str> = refused.iter().map(|item| item.hold.job.id.as_str()).collect();
             tracing::error!(?ids, "could not be settled; the lease will end by itself");
@@ -252,9 +367,24 @@ fn deducted(app: &App, item: &ToSettle) {
     }
 }
 
-fn finish(app: &App, item: ToSettle, outcome: Settled, tried_before: bool) {
+/// Answers what is still to be settled: a job that was kept by a worker that stops.
+fn finish(
+    app: &App,
+    item: ToSettle,
+    outcome: Settled,
+    (tried_before, keeper): (bool, &mpsc::UnboundedSender<News>),
+) -> Option<ToSettle> {
+    if item.settlement.pause.is_some() && outcome == Settled::Done {
+        // The keeper hears of it from Redis too, a moment later.
+        let _ = keeper.send(News::Recalled(item.hold.job.account.clone()));
+    }
     match outcome {
+        Settled::Kept => return keep(item, keeper),
         Settled::Done => deducted(app, &item),
+        // It was recalled, and is let go.
+        Settled::Stale if item.settlement.verb == Verb::Release => {
+            tracing::debug!(id = item.hold.job.id, "handed back, and no longer ours")
+        }
         // The first try may have been done although its answer was lost.
         Settled::Stale if tried_before => {
             tracing::debug!(id = item.hold.job.id, "settled before, or no longer ours")
@@ -267,7 +397,7 @@ fn finish(app: &App, item: ToSettle, outcome: Settled, tried_before: bool) {
         Settled::Missing => tracing::error!(id = item.hold.job.id, "the job's record is gone from Redis"),
     }
     let wait = match item.settlement.verb {
-        Verb::Again(wait) | Verb::Requeue(wait) | Verb::Resubmit(wait) => wait,
+        Verb::Again(wait) | Verb::Keep(wait) | Verb::Requeue(wait) | Verb::Resubmit(wait) => wait,
         Verb::TimeOut => app.settle_policy.late_interval,
         _ => Duration::ZERO,
     };
@@ -278,4 +408,21 @@ fn finish(app: &App, item: ToSettle, outcome: Settled, tried_before: bool) {
     if let Some(done) = item.done {
         let _ = done.send(());
     }
+    None
+}
+
+/// Hands the job to the keeper, which waits for its next look; where there is none any more it is to be let go.
+fn keep(mut item: ToSettle, keeper: &mpsc::UnboundedSender<News>) -> Option<ToSettle> {
+    let Verb::Keep(wait) = item.settlement.verb else {
+        return None;
+    };
+    item.hold.keep();
+    let news = News::Kept(Arc::clone(&item.hold), item.ended + wait);
+    if keeper.send(news).is_ok() {
+        return None;
+    }
+    item.settlement.verb = Verb::Release;
+    item.settlement.fields.clear();
+    item.settlement.account_fields.clear();
+    Some(item)
 }

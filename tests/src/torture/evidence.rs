@@ -14,7 +14,15 @@ const INDEXES: [&str; 5] = ["completed", "failed", "timed_out", "ambiguous", "ca
 const PAGE: &str = "1000";
 /// Beside records, results, accounts, budgets and sums of days: what an idle queue consists of. An inbox without entries stays a
 /// stream.
-const STANDING: [&str; 6] = ["inbox", "events", "stats", "schema", "workers", "account_names"];
+const STANDING: [&str; 7] = [
+    "inbox",
+    "events",
+    "stats",
+    "schema",
+    "workers",
+    "account_names",
+    "recalls",
+];
 
 /// All of it.
 #[derive(Debug, Default)]

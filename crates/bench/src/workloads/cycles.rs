@@ -33,6 +33,7 @@ const SETTLE: SettlePolicy = SettlePolicy {
     spread: Duration::ZERO,
     late_interval: HOUR,
     late_for: HOUR,
+    kept_for: HOUR,
 };
 
 /// Copies of a job that generates, each due a little later than the one before, all of them in the past.

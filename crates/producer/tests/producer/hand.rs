@@ -171,6 +171,7 @@ impl Hand {
             spread: Duration::ZERO,
             late_interval: Duration::from_secs(300),
             late_for: Duration::from_secs(3600),
+            kept_for: Duration::from_secs(9),
         };
         let settlement = Settlement {
             id: id.to_owned(),

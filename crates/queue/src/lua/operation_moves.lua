@@ -7,6 +7,7 @@ local function take_back(id, r)
   if r.worker ~= '' and lease_end and redis.call('HGET', account_key(r.account), 'probe_until') == lease_end then
     redis.call('HDEL', account_key(r.account), 'probe_until')
   end
+  if r.worker ~= '' then recall('job ' .. id) end
   redis.call('HINCRBY', job_key(id), 'fence', 1)
   redis.call('HSET', job_key(id), 'worker', '', 'slot', '')
 end

@@ -17,6 +17,7 @@ pass_when_full()
 redis.call('HSET', account_key(account), 'paused_until', int(now + 3650 * 86400000), 'pause_reason', HELD,
   'paused_by', by, 'paused_at', int(now))
 redis.call('HDEL', account_key(account), 'probe_until', 'pause_level')
+recall('account ' .. account)
 count('pauses')
 event('', '', '', worker, told('account ' .. account .. ' paused until it is resumed'), by)
 return done('done', 'account ' .. account .. ' is paused: nothing is sent with its key until it is resumed; its jobs keep their places')

@@ -15,6 +15,7 @@ local function pause(account, reason, fixed, first, most, jitter, id, worker)
   redis.call('HDEL', account_key(account), 'probe_until')
   redis.call('ZADD', key('accounts'), 'XX', int(time), account)
   if time > old then
+    recall('account ' .. account)
     count('pauses')
     event(id, '', '', worker, 'account ' .. account .. ' paused until ' .. int(time) .. ': ' .. reason)
   end

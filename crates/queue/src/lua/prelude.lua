@@ -67,3 +67,13 @@ local function slot(id, seq, attempt) return id .. '#' .. (seq or '') .. '.' .. 
 local function set_fields(target, fields)
   if #fields > 0 then redis.call('HSET', target, unpack(fields)) end
 end
+
+-- Workers that keep jobs between looks read here what they have to let go: `job <id>`, or `account <name>` for all of an
+-- account. Each stands there for RECALL_MS; who has not read for as long lets all go.
+local RECALL_MS = 60000
+local function recall(what)
+  local known = key('recalls')
+  redis.pcall('ZREMRANGEBYSCORE', known, '-inf', int(now - RECALL_MS))
+  redis.pcall('ZADD', known, int(now), what)
+  redis.pcall('PEXPIRE', known, RECALL_MS)
+end

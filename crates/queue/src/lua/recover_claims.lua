@@ -14,9 +14,10 @@ while size == 1000 and more == 0 do
   offset, size = offset + 1000, #page
   for _, id in ipairs(page) do
     local r = redis.pcall('HMGET', job_key(id), 'worker', 'state', 'account', 'slot', 'priority', 'seq', 'fence',
-      'v')
-    -- Another fence than the one in hand is a later claim of this worker, and in nobody's hands.
-    if r[1] == worker and not is_newer(r[8]) and held[id] ~= r[7] then lost[#lost + 1] = { id, r } end
+      'v', 'kept_fence')
+    -- Another fence than the one in hand is a later claim of this worker, and in nobody's hands; but not where a look was
+    -- told under it since: such a job ends its lease when it likes, and its claim was heard.
+    if r[1] == worker and not is_newer(r[8]) and held[id] ~= r[7] and r[9] ~= r[7] then lost[#lost + 1] = { id, r } end
   end
   if #lost >= 1000 or offset >= 20000 then more = 1 end
 end

@@ -2,11 +2,12 @@
 local function settle(item)
   local id = item.id
   local v = redis.pcall('HMGET', job_key(id), 'state', 'fence', 'worker', 'account', 'slot', 'priority', 'seq',
-    'generation_id', 'v')
+    'generation_id', 'v', 'next_at', 'polls')
   if is_newer(v[9]) then return 'stale' end
   if not v[1] then return 'missing' end
   local r = { state = v[1], account = v[4], slot = v[5] or '', priority = v[6], seq = v[7] }
   if v[2] ~= item.fence or v[3] ~= worker or not FROM[item.verb][r.state] then return 'stale' end
+  if item.verb == 'keep' and has_run(v[11], value_of(item.fields, 'polls')) then return 'kept' end
 
   -- Writes from here on.
   local paused
@@ -22,11 +23,14 @@ local function settle(item)
   note_links(id, item.fields)
   local verb, to, fields = item.verb, TO[item.verb], with_progress(id, r.state, item.fields, worker)
   if (r.state == 'generating' or r.state == 'timed_out') and verb ~= 'release' then polls = polls + 1 end
-  if verb == 'again' then
+  -- A pause is for the schedule to keep.
+  if verb == 'keep' and paused then verb = 'again' end
+  if verb == 'again' or verb == 'keep' then
     local time = now + item.delay
     if paused then time = math.max(time, paused + math.random(0, spread)) end
-    for _, text in ipairs({ 'worker', '', 'next_at', int(time) }) do fields[#fields + 1] = text end
-    plan(id, int(time))
+    for _, text in ipairs({ 'next_at', int(time), 'worker', verb == 'again' and '' or worker }) do fields[#fields + 1] = text end
+    if verb == 'keep' then fields[#fields + 1] = 'kept_fence' fields[#fields + 1] = item.fence end
+    plan(id, int(verb == 'keep' and time + kept_for or time))
   end
   set_fields(job_key(id), fields)
   -- The answer was unclear, but a generation is known by now: look at that one.
@@ -40,10 +44,11 @@ local function settle(item)
     carry_out_wish(id, worker)
     return 'ok'
   end
-  if verb == 'again' then
+  if verb == 'keep' then return 'kept'
+  elseif verb == 'again' then
     if r.state == 'exporting' then write_result(id, nil) end
   elseif verb == 'export' then begin_exports(id, r, item.note)
-  elseif verb == 'release' and r.state ~= 'queued' then look_at(id, now)
+  elseif verb == 'release' and r.state ~= 'queued' then look_at(id, math.max(now, tonumber(v[10]) or now))
   elseif verb == 'release' then give_back(id, r, 0)
   elseif verb == 'requeue' then
     give_back(id, r, paused and 0 or item.delay)

@@ -294,6 +294,7 @@ pub(crate) const SETTLE: SettlePolicy = SettlePolicy {
     spread: Duration::ZERO,
     late_interval: LONG,
     late_for: LONG,
+    kept_for: LONG,
 };
 
 pub(crate) fn settlement(job: &Claimed, verb: Verb) -> Settlement {

@@ -134,7 +134,10 @@ async fn a_deck_that_came_late_gets_its_files_too() {
     assert_eq!(bench.count("timed_out").await, 0);
     // Under way again, so its former end is told no more.
     assert_eq!(bench.count("callbacks").await, 0);
-    assert_eq!(bench.tell("C", &news, Told::Delivered).await, CallbackSettled::Stale);
+    assert_eq!(
+        bench.tell("C", &news, Told::Delivered).await,
+        CallbackSettled::Stale
+    );
     let step = bench.claim_one("A").await;
     assert_eq!(bench.end("A", &step, Verb::Complete).await, Settled::Done);
     assert_eq!(bench.field("a", "late").await, "1");

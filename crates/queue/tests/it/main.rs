@@ -23,6 +23,7 @@ mod full;
 mod gauges;
 mod history;
 mod inbox;
+mod kept;
 mod key_news;
 mod late;
 mod looking;

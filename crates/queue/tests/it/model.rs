@@ -20,6 +20,8 @@ pub(crate) struct Known {
     pub(crate) generation: String,
     pub(crate) extra: Vec<String>,
     pub(crate) resubmits: u32,
+    /// As those who keep it count them.
+    pub(crate) looks: u64,
     /// A timed-out job that is not looked at any more.
     pub(crate) rested: bool,
     /// To be cancelled when the answer to its POST is there.
@@ -297,16 +299,18 @@ impl Model {
             (Generating | TimedOut, Verb::Export) => Some(Exporting),
             (Generating, Verb::TimeOut) | (TimedOut, Verb::Rest) => Some(TimedOut),
             (Generating | Exporting | TimedOut, Verb::Again(_) | Verb::Release) => Some(state),
+            (Generating, Verb::Keep(_)) => Some(state),
             _ => None,
         }
     }
 
-    /// Answers whether the settlement counted.
+    /// Answers whether the settlement counted. `looks`: which look is told, by whoever keeps the job; `pauses`: whether the
+    /// account has to wait from here on.
     pub(crate) fn settle(
         &mut self,
         worker: &str,
         job: &Claimed,
-        verb: Verb,
+        (verb, looks, pauses): (Verb, Option<u64>, bool),
         settled: Settled,
     ) -> Result<bool, String> {
         let known = self.jobs.get_mut(&job.id);
@@ -315,9 +319,16 @@ impl Model {
             .is_none_or(|known| known.over() && settled == Settled::Missing);
         let mine = known.filter(|known| known.is_held_by(worker, job.fence));
         let target = mine.as_ref().and_then(|known| Self::target(known.state, verb));
+        // What was told before changes nothing.
+        let known_look = mine
+            .as_ref()
+            .zip(looks)
+            .is_some_and(|(known, looks)| known.looks >= looks);
+        let keeps = looks.is_some() && (known_look || !pauses);
         let expected = match target {
             _ if missing => Settled::Missing,
             None => Settled::Stale,
+            Some(_) if keeps => Settled::Kept,
             Some(_) => Settled::Done,
         };
         if settled != expected {
@@ -327,6 +338,12 @@ impl Model {
         }
         if let (Some(known), Some(target)) = (mine, target) {
             let looked_at = known.state == State::Submitting && !known.generation.is_empty();
+            if let Some(looks) = looks {
+                known.looks = known.looks.max(looks);
+            }
+            if keeps {
+                return Ok(true);
+            }
             known.rested = verb == Verb::Rest;
             known.move_to(if looked_at { State::Generating } else { target });
             known.carry_out_wish();

@@ -190,6 +190,7 @@ impl Older {
             Verb::TimeOut => ("time_out", Duration::ZERO),
             Verb::Rest => ("rest", Duration::ZERO),
             Verb::Release => ("release", Duration::ZERO),
+            Verb::Keep(_) => panic!("release 0.1.0 keeps nothing"),
         };
         let probe = match item.probe {
             Probe::None => "",

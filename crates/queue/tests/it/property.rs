@@ -77,7 +77,7 @@ fn operation(operators: bool) -> impl Strategy<Value = Op> {
         ),
         6 => (any_hold.clone(), any::<bool>()).prop_map(|(hold, quick)| Op::Begin { hold, quick }),
         5 => (0..4_usize, prop::bool::weighted(0.2)).prop_map(|(post, second)| Op::Record { post, second }),
-        8 => (any_hold, 0..10_usize, any::<bool>(), 0..16_u8, any::<bool>()).prop_map(
+        8 => (any_hold, 0..11_usize, any::<bool>(), 0..16_u8, any::<bool>()).prop_map(
             |(hold, verb, slow, pause, good)| Op::Settle { hold, verb, slow, pause, good }
         ),
         1 => (0..3_usize, any::<bool>()).prop_map(|(worker, quick)| Op::Renew { worker, quick }),

@@ -9,7 +9,7 @@ use gammaq_job::state::is_legal;
 use gammaq_queue::accept::Accepted;
 use gammaq_queue::claim::{ClaimRequest, Claimed, OnAmbiguous};
 use gammaq_queue::registry::Budget;
-use gammaq_queue::settle::{Probe, SettlePolicy, Verb};
+use gammaq_queue::settle::{Probe, SettlePolicy, Settled, Verb};
 use gammaq_queue::submit::Begun;
 use gammaq_queue::{Policy, Queue};
 use gammaq_testkit::{Redis, eventually};
@@ -217,6 +217,7 @@ impl Run<'_> {
                 generation: String::new(),
                 extra: Vec::new(),
                 resubmits: 0,
+                looks: 0,
                 rested: false,
                 unwanted: false,
             };
@@ -277,12 +278,20 @@ impl Run<'_> {
                 Some(_) => Verb::Complete,
                 None => Verb::Export,
             },
+            match self.older(worker) {
+                Some(_) => Verb::Again(delay),
+                None => Verb::Keep(delay),
+            },
         ][verb];
         let mut told = match pause {
             0 => limited(&job, verb, None),
             1 => limited(&job, verb, Some(millis(30))),
             _ => settlement(&job, verb),
         };
+        let looks = matches!(verb, Verb::Keep(_)).then_some(job.polls + 1);
+        if let Some(looks) = looks {
+            told.fields.push(("polls", looks.to_string()));
+        }
         if job.probe {
             told.probe = if good { Probe::Good } else { Probe::Open };
         }
@@ -298,7 +307,14 @@ impl Run<'_> {
                 settled.unwrap().remove(0)
             }
         };
-        let counted = self.model.settle(worker, &job, verb, settled)?;
+        let counted = self
+            .model
+            .settle(worker, &job, (verb, looks, pause < 2), settled)?;
+        // Not good: it tells the same once more, as if it had heard no answer.
+        if settled == Settled::Kept && good {
+            let hold = self.holds.iter_mut().rev().nth(hold);
+            hold.expect("it was there").1.polls += 1;
+        }
         if counted && begun && matches!(verb, Verb::Requeue(_) | Verb::Fail) {
             // Refused, or not even sent: no generation comes of it.
             self.posts.retain(|(_, post)| post.slot != job.slot);

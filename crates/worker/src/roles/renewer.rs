@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::app::App;
 
 /// Until a renewal that failed is tried again.
@@ -10,16 +12,22 @@ const RETRY: Duration = Duration::from_secs(1);
 
 /// Runs until it is dropped: leases are renewed while the worker drains, too.
 pub(crate) async fn run(app: Arc<App>) {
-    let mut wait = app.lease / 3;
+    // Often enough for the shortest leases, which are those of jobs that are kept.
+    let usual = app.renew_kept();
+    let mut wait = usual;
     loop {
         tokio::time::sleep(wait).await;
-        wait = app.lease / 3;
-        let held = app.holds.list();
+        wait = usual;
+        let held = app.holds.to_renew();
         if held.is_empty() {
             continue;
         }
+        let ends_at = Instant::now() + app.lease;
         match app.queue.renew_leases(&app.worker, app.lease, &held).await {
-            Ok(lost) => app.holds.lost(&lost, &held),
+            Ok(lost) => {
+                app.holds.renewed(&held, ends_at, app.renew());
+                app.holds.lost(&lost, &held);
+            }
             Err(error) => {
                 tracing::warn!(%error, held = held.len(), "leases could not be renewed");
                 wait = wait.min(RETRY);
