@@ -20,6 +20,7 @@ scripts! {
     BEGIN_SUBMIT = "account" "begin_submit";
     RECORD_GENERATION = "callback" "result" "account" "pauses" "spending" "cancel" "record_generation";
     SETTLE_JOBS = "callback" "result" "account" "pauses" "floor" "spending" "cancel" "progress" "settle_jobs" "settle_pending" "exports" "settle_items" "settle_loop";
+    KEEP_JOBS = "keep_jobs";
     READ_RECALLS = "read_recalls";
     RENEW_LEASES = "account" "renew_leases";
     RECOVER_CLAIMS = "account" "recover_claims";
@@ -88,6 +89,7 @@ mod tests {
                 crate::submit::RECORD_ARGV,
             ),
             (include_str!("lua/settle_jobs.lua"), crate::settle::ARGV),
+            (include_str!("lua/keep_jobs.lua"), crate::settle::KEEP_ARGV),
             (include_str!("lua/renew_leases.lua"), crate::lease::ARGV),
             (include_str!("lua/read_recalls.lua"), crate::recalls::ARGV),
             (include_str!("lua/note_key.lua"), crate::key_news::ARGV),

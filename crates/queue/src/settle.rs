@@ -4,13 +4,17 @@ use std::time::Duration;
 
 use redis::ScriptInvocation;
 
-use crate::script::{MAX_ITEMS, SETTLE_JOBS};
+use crate::script::{KEEP_JOBS, MAX_ITEMS, SETTLE_JOBS};
 use crate::{Error, Queue, ms, value};
 
 /// What the script is sent; see its header.
 #[cfg(test)]
 pub(crate) const ARGV: &str = "events_cap ttl_ms worker keep_requests first_ms most_ms trouble_ms trouble_most_ms \
                                spread_ms late_ms late_for_ms kept_ms count item...";
+
+/// What `keep_jobs` is sent; see its header.
+#[cfg(test)]
+pub(crate) const KEEP_ARGV: &str = "events_cap ttl_ms worker kept_ms item...";
 
 /// The first pause of an account after 401, 402 or no credits; it doubles up to [`TROUBLE_MOST`].
 const TROUBLE_FIRST: Duration = Duration::from_secs(60);
@@ -132,8 +136,29 @@ impl Queue {
         policy: &SettlePolicy,
         items: &[Settlement],
     ) -> Result<Vec<Settled>, Error> {
-        let mut outcomes = Vec::with_capacity(items.len());
-        for chunk in items.chunks(MAX_ITEMS) {
+        let mut outcomes = vec![Settled::Kept; items.len()];
+        let all = items.iter().enumerate();
+        let (plain, others): (Vec<_>, Vec<_>) = all.partition(|(_, item)| kept(item).is_some());
+        for chunk in plain.chunks(MAX_ITEMS) {
+            let mut call = self.call(&KEEP_JOBS);
+            call.arg(worker).arg(ms(policy.kept_for));
+            for (wait, polls, clean, item) in chunk
+                .iter()
+                .filter_map(|(_, item)| kept(item).map(|(wait, polls, clean)| (wait, polls, clean, item)))
+            {
+                call.arg(&item.id).arg(item.fence);
+                call.arg(ms(wait)).arg(polls).arg(u8::from(clean));
+            }
+            let answer = value::list(self.invoke(&call).await?)?;
+            for pair in answer.chunks_exact(2) {
+                let at = usize::try_from(value::number(&pair[0])).unwrap_or(0);
+                let Some((at, _)) = at.checked_sub(1).and_then(|at| chunk.get(at)) else {
+                    return Err(Error::Refused(format!("keep_jobs answered of item {at}")));
+                };
+                outcomes[*at] = settled(&value::text(&pair[1]))?;
+            }
+        }
+        for chunk in others.chunks(MAX_ITEMS) {
             let mut call = self.call(&SETTLE_JOBS);
             call.arg(worker).arg(u8::from(policy.keep_requests));
             call.arg(ms(policy.pause_first)).arg(ms(policy.pause_most));
@@ -144,50 +169,57 @@ impl Queue {
                 .arg(ms(policy.late_for))
                 .arg(ms(policy.kept_for))
                 .arg(chunk.len());
-            chunk.iter().for_each(|item| add(&mut call, item));
-            for word in value::texts(self.invoke(&call).await?)? {
-                outcomes.push(match self.moves.told(&word) {
-                    "ok" => Settled::Done,
-                    "kept" => Settled::Kept,
-                    "stale" => Settled::Stale,
-                    "missing" => Settled::Missing,
-                    other => return Err(Error::Refused(format!("settle_jobs answered {other}"))),
-                });
+            chunk.iter().for_each(|(_, item)| add(&mut call, item));
+            let words = value::texts(self.invoke(&call).await?)?;
+            for (word, (at, _)) in words.iter().zip(chunk) {
+                outcomes[*at] = settled(self.moves.told(word))?;
+            }
+            if words.len() < chunk.len() {
+                return Err(Error::Refused("settle_jobs answered too little".to_owned()));
             }
         }
         Ok(outcomes)
     }
 }
 
-/// The short form of a look that found nothing new and has nothing else to say: its word, the wait, and how many looks
-/// there were.
-fn nothing_new(item: &Settlement) -> Option<(&'static str, Duration, &str)> {
+fn settled(word: &str) -> Result<Settled, Error> {
+    Ok(match word {
+        "ok" => Settled::Done,
+        "kept" => Settled::Kept,
+        "stale" => Settled::Stale,
+        "missing" => Settled::Missing,
+        other => return Err(Error::Refused(format!("a settlement answered {other}"))),
+    })
+}
+
+/// Whether a settlement says nothing but that a look found nothing new: how many looks there were, and whether it says that
+/// there is no trouble any more, or leaves that out.
+fn nothing_new(item: &Settlement) -> Option<(&str, bool)> {
     let plain = item.probe == Probe::None && item.pause.is_none() && item.note.is_empty();
     if !plain || !item.account_fields.is_empty() {
         return None;
     }
-    match (item.verb, item.fields.as_slice()) {
-        (Verb::Keep(wait), [("polls", polls)]) => Some(("kept", wait, polls)),
-        (
-            verb,
-            [
-                ("polls", polls),
-                ("poll_failures", failures),
-                ("last_error", error),
-            ],
-        ) if failures == "0" && error.is_empty() => match verb {
-            Verb::Again(wait) => Some(("pending", wait, polls)),
-            Verb::Keep(wait) => Some(("keeping", wait, polls)),
-            _ => None,
-        },
+    match item.fields.as_slice() {
+        [("polls", polls)] => Some((polls, false)),
+        [
+            ("polls", polls),
+            ("poll_failures", failures),
+            ("last_error", error),
+        ] if failures == "0" && error.is_empty() => Some((polls, true)),
         _ => None,
     }
 }
 
+/// The wait, the looks, and whether the record says of no trouble, where `keep_jobs` does.
+fn kept(item: &Settlement) -> Option<(Duration, &str, bool)> {
+    let Verb::Keep(wait) = item.verb else { return None };
+    nothing_new(item).map(|(polls, says_so)| (wait, polls, !says_so))
+}
+
 fn add(call: &mut ScriptInvocation<'_>, item: &Settlement) {
-    if let Some((word, delay, polls)) = nothing_new(item) {
+    if let (Verb::Again(delay), Some((polls, true))) = (item.verb, nothing_new(item)) {
         call.arg(&item.id).arg(item.fence);
-        call.arg(word).arg(ms(delay)).arg(polls);
+        call.arg("pending").arg(ms(delay)).arg(polls);
         return;
     }
     let (verb, delay) = match item.verb {

@@ -15,6 +15,8 @@ use crate::outcome::Outcome;
 const SLOW_BELOW: u64 = 100;
 /// What a POST to Gamma 5 is answered with where the key has no access to it.
 const NOT_FOUND: u16 = 404;
+/// The part of an interval over which looks are spread.
+const APART: f64 = 0.002;
 /// Until a submit is tried again whose intent could not be written.
 const NOT_BEGUN: Duration = Duration::from_millis(200);
 /// What `Retry-After` is held between.
@@ -286,7 +288,7 @@ fn still_pending(
             .is_some_and(|left| left < SLOW_BELOW);
         let interval = if slow { rules.slow_interval } else { rules.interval };
         // Never shorter, and a little apart, so that what started together doesn't stay together.
-        s.verb = Verb::Again(interval + interval.mul_f64(0.01 * jitter));
+        s.verb = Verb::Again(interval + interval.mul_f64(APART * jitter));
     }
 }
 

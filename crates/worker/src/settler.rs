@@ -28,8 +28,8 @@ use crate::traces;
 
 /// The most settlements of one call.
 const BATCH: usize = 256;
-/// The same of those that nobody waits for: so many take Redis a millisecond.
-const UNHURRIED: usize = 100;
+/// The same of those that nobody waits for: so many take Redis two milliseconds.
+const UNHURRIED: usize = 150;
 
 /// How long those are gathered that nobody waits for, if their next look isn't near.
 const GATHER_UNHURRIED: Duration = Duration::from_millis(250);

@@ -7,7 +7,7 @@ local function settle(item)
   if not v[1] then return 'missing' end
   local r = { state = v[1], account = v[4], slot = v[5] or '', priority = v[6], seq = v[7] }
   if v[2] ~= item.fence or v[3] ~= worker or not FROM[item.verb][r.state] then return 'stale' end
-  if item.verb == 'keep' and has_run(v[11], value_of(item.fields, 'polls')) then return 'kept' end
+  if item.verb == 'keep' and has_run(v[11], item.fields) then return 'kept' end
 
   -- Writes from here on.
   local paused

@@ -5,8 +5,7 @@
 --   trouble_ms, trouble_most_ms   the same after account trouble
 --   late_ms, late_for_ms   a timed-out job is looked at every late_ms, for late_for_ms
 --   kept_ms   how long after the time of its next look a job that its worker keeps is held
--- item: id fence short delay_ms polls   where a look found nothing new, as most do; short is pending, or keeping or kept
---       where the worker keeps the job, kept where it kept it before and there is no former trouble; else
+-- item: id fence pending delay_ms polls   where a look found nothing new; else
 --       id fence verb delay_ms probe pause_kind pause_ms jitter note n field... m account_field...
 --   verb    again (look again), keep (the same, and the worker keeps the job meanwhile), requeue (certainly not accepted), park (not known whether accepted), resubmit (the
 --           same, by policy), fail, export (the deck is there, files are not yet), complete, time_out, rest (a late look was the last),
@@ -18,7 +17,6 @@
 local worker, keep_requests = ARGV[3], ARGV[4] == '1'
 local first, most, trouble, trouble_most = tonumber(ARGV[5]), tonumber(ARGV[6]), tonumber(ARGV[7]), tonumber(ARGV[8])
 local spread, late, late_for, kept_for = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[11]), tonumber(ARGV[12])
-local SHORT = { pending = {}, keeping = { held = true }, kept = { held = true, clean = true } }
 local FROM = { again = { generating = 1, exporting = 1, timed_out = 1 }, keep = { generating = 1 }, requeue = { queued = 1, submitting = 1 },
   park = { submitting = 1 }, resubmit = { submitting = 1 }, fail = { queued = 1, submitting = 1, generating = 1 },
   complete = { generating = 1, exporting = 1, timed_out = 1 }, time_out = { generating = 1 }, rest = { timed_out = 1 },

@@ -8,10 +8,9 @@ local function take_list()
   return list
 end
 local function settle_next()
-  local short = SHORT[ARGV[position + 2]]
-  if short then
+  if ARGV[position + 2] == 'pending' then
     position = position + 5
-    return still_pending(ARGV[position - 5], ARGV[position - 4], ARGV[position - 2], ARGV[position - 1], short.held, short.clean)
+    return still_pending(ARGV[position - 5], ARGV[position - 4], ARGV[position - 2], ARGV[position - 1])
   end
   local item = { id = take(), fence = take(), verb = take(), delay = tonumber(take()), probe = take(), pause = take(),
     pause_ms = tonumber(take()), jitter = tonumber(take()), note = take() }

@@ -13,36 +13,27 @@ local function carry_out_plan()
   planned, polls = {}, 0
 end
 
-local function value_of(fields, name)
-  for i = 1, #fields, 2 do if fields[i] == name then return fields[i + 1] end end
+-- Did this settlement of a job that is kept run before? The count of looks only grows within a hold.
+local function has_run(polls, fields)
+  for i = 1, #fields, 2 do
+    if fields[i] == 'polls' then
+      local known, said = tonumber(polls), tonumber(fields[i + 1])
+      return known and said and known >= said
+    end
+  end
 end
 
--- Did this settlement of a job that is kept run before?
-local function has_run(polls, looks)
-  local known, said = tonumber(polls), tonumber(looks)
-  return known and said and known >= said
-end
-
--- A look that found nothing new. `held` says that the worker keeps the job until its next look: its hold goes on under
--- the same fence, for as long after that look's time as `kept_for` says. What ran before is told by the count of looks,
--- which only grows within a hold. `clean` says that there is no former trouble on the record to be taken off.
-local function still_pending(id, fence, delay, looks, held, clean)
-  local v = redis.pcall('HMGET', job_key(id), 'v', 'state', 'fence', 'worker', 'polls')
+-- A look that found nothing new.
+local function still_pending(id, fence, delay, looks)
+  local v = redis.pcall('HMGET', job_key(id), 'v', 'state', 'fence', 'worker')
   if is_newer(v[1]) then return 'stale' end
   if not v[2] then return 'missing' end
-  if v[3] ~= fence or v[4] ~= worker or not FROM[held and 'keep' or 'again'][v[2]] then return 'stale' end
-  if held and has_run(v[5], looks) then return 'kept' end
+  if v[3] ~= fence or v[4] ~= worker or not FROM.again[v[2]] then return 'stale' end
 
   -- Writes from here on.
   local time = whole(now + delay)
-  if clean then redis.call('HSET', job_key(id), 'polls', looks, 'next_at', time)
-  elseif held then
-    redis.call('HSET', job_key(id), 'polls', looks, 'poll_failures', '0', 'last_error', '', 'next_at', time,
-      'kept_fence', fence)
-  else
-    redis.call('HSET', job_key(id), 'polls', looks, 'poll_failures', '0', 'last_error', '', 'worker', '', 'next_at', time)
-  end
-  plan(id, held and whole(now + delay + kept_for) or time)
+  redis.call('HSET', job_key(id), 'polls', looks, 'poll_failures', '0', 'last_error', '', 'worker', '', 'next_at', time)
+  plan(id, time)
   if v[2] == 'exporting' then write_result(id, nil) else polls = polls + 1 end
-  return held and 'kept' or 'ok'
+  return 'ok'
 end

@@ -112,6 +112,51 @@ async fn a_settlement_of_looks_that_found_nothing_new() {
     assert_eq!(bench.stat("polls").await, JOBS + 1);
 }
 
+/// Most looks are of jobs that their worker keeps: no claim, and nothing is written that is there already.
+#[tokio::test]
+async fn looks_of_jobs_that_are_kept() {
+    let bench = Bench::start().await;
+    bench.generating_on(50).await;
+    let jobs = bench.claim("A", 1_000).await;
+    // The first of these changes nothing, and has the script known to the server.
+    for looks in 0..=2_u64 {
+        let items: Vec<_> = jobs
+            .iter()
+            .map(|job| {
+                let mut item = pending(job);
+                item.verb = Verb::Keep(millis(5_000));
+                item.fields[0].1 = (job.polls + looks).to_string();
+                item.fields.truncate(if looks < 2 { 3 } else { 1 });
+                item
+            })
+            .collect();
+        let settle = bench.queue.settle_jobs("A", &SETTLE, &items);
+        let (settled, commands) = bench.commands(settle).await;
+        assert!(settled.unwrap().iter().all(|it| *it == Settled::Kept));
+        if looks == 0 {
+            continue;
+        }
+        let expected = table(&[
+            ("evalsha", 1),
+            ("time", 1),
+            ("persist", 1),
+            ("hmget", JOBS),
+            ("hset", JOBS),
+            ("zadd", 1),
+            ("hincrby", 1),
+        ]);
+        assert_eq!(commands, expected);
+    }
+    // What is asked before they begin.
+    let now = bench.queue.time().await.unwrap();
+    bench.queue.read_recalls(now).await.unwrap();
+    let (_, commands) = bench.commands(bench.queue.read_recalls(now)).await;
+    assert_eq!(
+        commands,
+        table(&[("evalsha", 1), ("time", 1), ("zrangebyscore", 1)])
+    );
+}
+
 #[tokio::test]
 async fn a_claim_with_nothing_to_do() {
     let bench = Bench::start().await;
