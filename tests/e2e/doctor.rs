@@ -60,9 +60,10 @@ const LOOKED_AT: &[(&str, &str, Then)] = &[
     ),
     ("g-kind", "HSET @job:g-kind kind opera", State("completed")),
     ("g-result", "RPUSH @result:g-result x", State("completed")),
+    // Out of the hands of the worker that keeps it and knows the id.
     (
         "g-id",
-        "HDEL @job:g-id generation_id",
+        "HDEL @job:g-id generation_id;HINCRBY @job:g-id fence 1",
         LastError("can't be asked for"),
     ),
     ("g-ttl", "PEXPIRE @job:g-ttl 1", SetAside),

@@ -44,10 +44,15 @@ async fn watched(stage: &Stage) -> Vec<String> {
 
 #[track_caller]
 fn assert_idle(calls: &[String]) {
+    // A script that the server does not know yet is called once more: that is of the worker's first moments.
+    let loads = calls
+        .iter()
+        .filter(|call| call.starts_with("\"SCRIPT\" \"LOAD\""))
+        .count();
+    let count = calls.len() - 2 * loads;
     assert!(
-        !calls.is_empty() && calls.len() as f64 <= CALLS_A_SECOND * WINDOW,
-        "{} calls in {WINDOW} s: {calls:#?}",
-        calls.len()
+        count > 0 && count as f64 <= CALLS_A_SECOND * WINDOW,
+        "{count} calls in {WINDOW} s: {calls:#?}"
     );
 }
 

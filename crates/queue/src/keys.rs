@@ -55,6 +55,11 @@ impl Keys {
         self.at("account_names")
     }
 
+    /// Sorted set: what workers have to let go of the jobs that they keep between looks, with the time of that.
+    pub fn recalls(&self) -> String {
+        self.at("recalls")
+    }
+
     /// Hash: what is known of an account.
     pub fn account(&self, name: &str) -> String {
         self.at(&format!("account:{name}"))
@@ -149,6 +154,7 @@ mod tests {
             keys.account("x"),
             keys.budget("x"),
             keys.due(),
+            keys.recalls(),
             keys.index(State::TimedOut),
             keys.index(State::Ambiguous),
             keys.links(),
@@ -163,7 +169,7 @@ mod tests {
             keys.spent("2026-01-31"),
             keys.schema(),
         ];
-        let expected = "inbox job:a result:a pending:x accounts account_names account:x budget:x due timed_out ambiguous links callbacks callback_failed events \
+        let expected = "inbox job:a result:a pending:x accounts account_names account:x budget:x due recalls timed_out ambiguous links callbacks callback_failed events \
                         control paused workers worker:w stats spent:2026-01-31 schema";
         let expected: Vec<String> = expected
             .split_whitespace()

@@ -66,15 +66,22 @@ impl Holds {
             .collect()
     }
 
-    /// These leases last until `ends_at` now, and are to be renewed after `wait`.
-    pub(crate) fn renewed(&self, holds: &[(String, u64)], ends_at: Instant, wait: Duration) {
+    /// These leases were renewed by a question that was asked at `asked`, for `lease`, and are to be again after `wait`.
+    pub(crate) fn renewed(
+        &self,
+        holds: &[(String, u64)],
+        asked: Instant,
+        (lease, wait): (Duration, Duration),
+    ) {
         let (mut held, at) = (self.lock(), Instant::now() + wait);
         for (id, fence) in holds {
             if let Some(held) = held.get_mut(id)
                 && held.fence == *fence
+                // Else it was told meanwhile, and has another lease.
+                && held.renew_at <= asked
             {
                 held.renew_at = at;
-                held.ends_at = held.ends_at.map(|before| before.max(ends_at));
+                held.ends_at = held.ends_at.map(|before| before.max(asked + lease));
             }
         }
     }
@@ -140,12 +147,11 @@ impl Holds {
         }))
     }
 
-    fn enter(&self, job: &Claimed, phase: Phase, renew_in: Duration) {
+    fn change(&self, job: &Claimed, change: impl FnOnce(&mut Held)) {
         if let Some(held) = self.lock().get_mut(&job.id)
             && held.fence == job.fence
         {
-            held.phase = phase;
-            held.renew_at = Instant::now() + renew_in;
+            change(held);
         }
     }
 }
@@ -172,14 +178,14 @@ impl Hold {
     }
 
     /// Its step is over, and Redis is told of it together with others: nothing of it runs until then.
-    pub(crate) fn tell_later(&self, renew_in: Duration) {
-        self.holds.enter(&self.job, Phase::Told, renew_in);
+    pub(crate) fn tell_later(&self) {
+        self.holds.change(&self.job, |held| held.phase = Phase::Told);
         self.free_permit();
     }
 
     /// It waits for its next look. Redis holds it for this worker until after that.
     pub(crate) fn keep(&self) {
-        self.holds.enter(&self.job, Phase::Kept, Duration::ZERO);
+        self.holds.change(&self.job, |held| held.phase = Phase::Kept);
     }
 
     /// Returns when the lease is over and was not renewed: somebody else may look by then. A margin is taken off, in which
@@ -198,13 +204,13 @@ impl Hold {
         }
     }
 
-    /// The next look, `late` after its time, by Redis's time `now`; its lease lasts until `ends_at`, and is to be renewed
-    /// after `renew_in`. The hold comes back as it is where something still works on it.
+    /// The next look, `late` after its time, by Redis's time `now`; its lease lasts until `ends_at`, and is to be renewed at
+    /// `renew_at`. The hold comes back as it is where something still works on it.
     pub(crate) fn look_again(
         mut hold: Arc<Self>,
         permit: OwnedSemaphorePermit,
         (now, late): (u64, Duration),
-        (ends_at, renew_in): (Instant, Duration),
+        (ends_at, renew_at): (Instant, Instant),
     ) -> Result<Arc<Self>, Arc<Self>> {
         let Some(it) = Arc::get_mut(&mut hold) else {
             return Err(hold);
@@ -215,12 +221,10 @@ impl Hold {
         it.job.late = late;
         it.untroubled = true;
         it.permit = Mutex::new(Some(permit));
-        it.holds.enter(&it.job, Phase::Step, renew_in);
-        if let Some(held) = it.holds.lock().get_mut(&it.job.id)
-            && held.fence == it.job.fence
-        {
-            held.ends_at = Some(ends_at);
-        }
+        it.holds.change(&it.job, |held| {
+            held.phase = Phase::Step;
+            (held.renew_at, held.ends_at) = (renew_at, Some(ends_at));
+        });
         Ok(hold)
     }
 

@@ -6,7 +6,7 @@
 //! handing it out is read before each look, if it was not read a moment ago: an operator moved it, or its account has to
 //! wait. Whatever is in doubt goes back into the schedule, with the time that it has there.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,12 +22,14 @@ use crate::settler::SettleLayer;
 const FRESH: Duration = Duration::from_millis(100);
 /// What ends within it goes together.
 const AT_ONCE: usize = 1_000;
-/// For so long after its recall no job of an account is kept, or for as long as looks may take that began before.
-const REMEMBERED: Duration = Duration::from_secs(60);
 /// In a crowd looks begin together that are due within it: waking up once for all of them costs much less, and none is early.
 const TICK: Duration = Duration::from_millis(4);
 /// How many looks are a crowd.
 const CROWD: usize = 2;
+/// So much is read twice: a clock that goes back a little hides nothing.
+const OVERLAP_MS: u64 = 1_000;
+/// By so much Redis's clock and this host's may differ between two readings. Beyond that one of them was set, or stood still.
+const DRIFT: Duration = Duration::from_secs(1);
 /// Until Redis is asked again that did not answer.
 const RETRY: Duration = Duration::from_millis(200);
 
@@ -47,17 +49,18 @@ pub(crate) async fn run(
     claimed: mpsc::Sender<Arc<Hold>>,
     settle: SettleLayer,
 ) {
+    let now = Instant::now();
     let mut keeper = Keeper {
-        read_at: app.clock.estimate(),
-        remembered: REMEMBERED.max(app.request_timeout * 2),
+        read: (app.clock.estimate(), now),
         app: Arc::clone(&app),
         claimed,
         settle,
         kept: BTreeMap::new(),
         number: 0,
         recalled: HashMap::new(),
-        fresh_until: Instant::now(),
-        not_before: Instant::now(),
+        all_recalled: 0,
+        fresh_until: now,
+        not_before: now,
     };
     let mut heard = Vec::new();
     loop {
@@ -82,7 +85,7 @@ pub(crate) async fn run(
         keeper.hear(it);
     }
     for hold in std::mem::take(&mut keeper.kept).into_values() {
-        keeper.settle.hand_back(hold);
+        keeper.settle.let_go(hold);
     }
     app.pulses.keeper.rest();
 }
@@ -101,11 +104,11 @@ struct Keeper {
     /// By the time of the next look; the number tells those of one moment apart.
     kept: BTreeMap<(Instant, u64), Arc<Hold>>,
     number: u64,
-    /// Accounts, and when they were recalled.
-    recalled: HashMap<String, Instant>,
-    remembered: Duration,
-    /// Redis's time at which recalls were read last.
-    read_at: u64,
+    /// Accounts, and Redis's time at which it was known that they are recalled; and the same of all.
+    recalled: HashMap<String, u64>,
+    all_recalled: u64,
+    /// Redis's time at which recalls were read last, and when that was heard.
+    read: (u64, Instant),
     fresh_until: Instant,
     /// When the next looks begin, at the earliest.
     not_before: Instant,
@@ -115,57 +118,69 @@ impl Keeper {
     fn hear(&mut self, news: News) {
         match news {
             News::Kept(hold, at) => {
-                // Its look began before the account was recalled.
-                if self.has_to_wait(&hold.job.account) {
-                    return self.settle.hand_back(hold);
+                let known = self.recalled.get(&hold.job.account).copied();
+                // Its look began before the recall. One that began later was claimed, or read of it.
+                if hold.job.claimed_at <= known.unwrap_or(0).max(self.all_recalled) {
+                    return self.settle.let_go(hold);
                 }
                 self.number += 1;
                 self.kept.insert((at, self.number), hold);
             }
-            News::Recalled(account) => self.recall(Recall::Account(account)),
+            News::Recalled(account) => self.recall(vec![Recall::Account(account)], self.app.clock.estimate()),
         }
     }
 
-    fn has_to_wait(&mut self, account: &str) -> bool {
-        let since = self.recalled.get(account).map(Instant::elapsed);
-        if since.is_some_and(|since| since > self.remembered) {
-            self.recalled.remove(account);
-            return false;
+    fn recall(&mut self, recalls: Vec<Recall>, now: u64) {
+        let (mut jobs, mut accounts, mut all) = (HashSet::new(), HashSet::new(), false);
+        for recall in recalls {
+            match recall {
+                Recall::Job(id) => drop(jobs.insert(id)),
+                Recall::Account(name) => drop(accounts.insert(name)),
+                Recall::All => all = true,
+            }
         }
-        since.is_some()
-    }
-
-    fn recall(&mut self, recall: Recall) {
-        let goes: Vec<_> = self
-            .kept
-            .iter()
-            .filter(|(_, hold)| match &recall {
-                Recall::Job(id) => hold.job.id == *id,
-                Recall::Account(name) => hold.job.account == *name,
-                Recall::All => true,
-            })
-            .map(|(key, _)| *key)
-            .collect();
-        for hold in goes.iter().filter_map(|key| self.kept.remove(key)) {
-            self.settle.hand_back(hold);
+        let goes = |hold: &Hold| {
+            all || jobs.contains(&hold.job.id)
+                || (accounts.contains(&hold.job.account) && hold.job.claimed_at <= now)
+        };
+        for (_, hold) in self.kept.extract_if(.., |_, hold| goes(hold)) {
+            self.settle.let_go(hold);
         }
-        if let Recall::Account(name) = recall {
-            self.recalled.insert(name, Instant::now());
+        self.recalled.extend(accounts.into_iter().map(|name| (name, now)));
+        if all {
+            self.all_recalled = now;
         }
     }
 
     /// Reads what is recalled, unless that was done a moment ago. `false` where Redis did not say.
     async fn read(&mut self) -> bool {
-        if Instant::now() < self.fresh_until {
+        let asked = Instant::now();
+        if asked < self.fresh_until {
             return true;
         }
         self.app.pulses.keeper.beat();
-        match self.app.queue.read_recalls(self.read_at).await {
-            Ok((now, recalls)) => {
-                self.read_at = now;
-                self.fresh_until = Instant::now() + FRESH;
+        let (before, heard_before) = self.read;
+        let recalls = self.app.queue.read_recalls(before.saturating_sub(OVERLAP_MS));
+        match recalls.await {
+            Ok((now, mut recalls)) => {
+                let heard = Instant::now();
+                let there = Duration::from_millis(now.saturating_sub(before));
+                // The answer may have been long under way.
+                let least = asked.duration_since(heard_before).saturating_sub(DRIFT);
+                let most = heard.duration_since(heard_before) + DRIFT;
+                if now < before || !(least..=most).contains(&there) {
+                    tracing::debug!(
+                        kept = self.kept.len(),
+                        "a clock was set: all that is kept is let go"
+                    );
+                    recalls.push(Recall::All);
+                }
+                self.read = (now, heard);
+                self.fresh_until = asked + FRESH;
                 self.app.clock.heard(now);
-                recalls.into_iter().for_each(|it| self.recall(it));
+                if !recalls.is_empty() {
+                    self.recall(recalls, now);
+                }
                 true
             }
             Err(error) => {
@@ -178,15 +193,23 @@ impl Keeper {
 
     /// Begins the looks whose time has come.
     async fn look(&mut self) {
-        if !self.read().await {
+        // Claimed anew since, by this worker or another: that hold is the one that counts.
+        while let Some(entry) = self.kept.first_entry()
+            && entry.get().lost.is_cancelled()
+        {
+            entry.remove();
+        }
+        let (started, mut begun) = (Instant::now(), 0);
+        // All of them may be in use for as long as steps take, and meanwhile much may happen.
+        let mut permit = self.permit().await;
+        if permit.is_none() || !self.read().await {
             return;
         }
-        let (now, mut begun) = (Instant::now(), 0);
+        let now = Instant::now();
         while let Some(entry) = self.kept.first_entry()
             && entry.key().0 <= now
         {
             let ((at, _), hold) = entry.remove_entry();
-            // Claimed anew since, by this worker or another: that hold is the one that counts.
             if hold.lost.is_cancelled() {
                 continue;
             }
@@ -194,28 +217,33 @@ impl Keeper {
             // doesn't come at once.
             let behind = at.elapsed() > self.app.settle_policy.kept_for / 2;
             if behind || !self.app.knows(&hold.job.account) {
-                self.settle.hand_back(hold);
+                self.settle.let_go(hold);
                 continue;
             }
-            match self.permit().await {
-                Some(permit) => {
-                    begun += 1;
-                    self.begin(hold, at, permit).await;
-                }
-                None => return self.settle.hand_back(hold),
-            }
+            let free = permit.take().or_else(|| self.free_permit());
+            let Some(free) = free else {
+                // The next turn waits for one.
+                self.number += 1;
+                self.kept.insert((at, self.number), hold);
+                return;
+            };
+            begun += 1;
+            self.begin(hold, at, free).await;
         }
         if begun >= CROWD {
-            self.not_before = now + TICK;
+            self.not_before = started + TICK;
         }
+    }
+
+    fn free_permit(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.app.permits).try_acquire_owned().ok()
     }
 
     /// `None` where the worker is to stop.
     async fn permit(&self) -> Option<OwnedSemaphorePermit> {
-        if let Ok(permit) = Arc::clone(&self.app.permits).try_acquire_owned() {
+        if let Some(permit) = self.free_permit() {
             return Some(permit);
         }
-        // All of them may be in use for as long as steps take.
         self.app.pulses.keeper.rest();
         tokio::select! {
             biased;
@@ -226,17 +254,17 @@ impl Keeper {
 
     async fn begin(&self, hold: Arc<Hold>, at: Instant, permit: OwnedSemaphorePermit) {
         let (now, late) = (self.app.clock.estimate(), at.elapsed());
-        // Redis counted it from a little later.
-        let lease = (at + self.app.settle_policy.kept_for, self.app.renew_kept());
+        // Redis counted its lease from a little later.
+        let lease = (at + self.app.settle_policy.kept_for, at + self.app.renew_kept());
         match Hold::look_again(hold, permit, (now, late), lease) {
             Ok(hold) => {
                 self.app.measures.poll_lateness.record(late);
                 if let Err(refused) = self.claimed.send(hold).await {
                     // The worker stops.
-                    self.settle.hand_back(refused.0);
+                    self.settle.let_go(refused.0);
                 }
             }
-            Err(hold) => self.settle.hand_back(hold),
+            Err(hold) => self.settle.let_go(hold),
         }
     }
 }

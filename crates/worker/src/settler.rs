@@ -14,6 +14,7 @@ use gammaq_crash::at;
 use gammaq_gamma::Polled;
 use gammaq_job::State;
 use gammaq_queue::settle::{Settled, Settlement, Verb};
+use tokio::sync::mpsc::error::SendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tower::{Layer, Service};
@@ -64,7 +65,9 @@ impl ToSettle {
             Verb::Again(wait) if !wait.is_zero() => {
                 *wait = wait.saturating_sub(self.ended.elapsed().min(TAKEN_OFF)) + Duration::from_millis(2);
             }
-            Verb::Keep(wait) => *wait = wait.saturating_sub(self.ended.elapsed()),
+            Verb::Keep(wait) => {
+                *wait = wait.saturating_sub(self.ended.elapsed()) + Duration::from_millis(2);
+            }
             _ => {}
         }
         told
@@ -107,6 +110,20 @@ impl SettleLayer {
         self.send(hold, &Outcome::Released, None);
     }
 
+    /// The same for a job that was kept, of which there may be very many: nothing else waits behind it.
+    pub(crate) fn let_go(&self, hold: Arc<Hold>) {
+        let released = &Outcome::Released;
+        if let Some(settlement) = dispose(&hold.job, released, &self.app.rules, 0.0) {
+            self.app.log(&hold.job, released, &settlement);
+            let _ = self.unhurried.send(ToSettle {
+                settlement,
+                ended: Instant::now(),
+                hold,
+                done: None,
+            });
+        }
+    }
+
     fn send(&self, hold: Arc<Hold>, outcome: &Outcome, done: Option<oneshot::Sender<()>>) {
         if let Some(mut settlement) = dispose(&hold.job, outcome, &self.app.rules, self.app.chance.fraction())
         {
@@ -124,7 +141,7 @@ impl SettleLayer {
                         )
                     });
                 }
-                hold.tell_later(self.app.renew_kept());
+                hold.tell_later();
                 let _ = self.unhurried.send(ToSettle {
                     settlement,
                     ended: Instant::now(),
@@ -336,8 +353,12 @@ async fn settle(
 }
 
 /// Tries for as long as a lease lasts: what is refused now may be mended by hand.
-async fn settle_alone(app: Arc<App>, item: ToSettle, keeper: mpsc::UnboundedSender<News>) {
+async fn settle_alone(app: Arc<App>, mut item: ToSettle, keeper: mpsc::UnboundedSender<News>) {
     let first = Instant::now();
+    // Nobody can say when that will be, and what is recalled until then.
+    if let Verb::Keep(wait) = item.settlement.verb {
+        item.settlement.verb = Verb::Again(wait);
+    }
     let mut left = vec![item];
     // Not the settler's, which goes on meanwhile.
     let pulse = Pulse::default();
@@ -412,17 +433,28 @@ fn finish(
 }
 
 /// Hands the job to the keeper, which waits for its next look; where there is none any more it is to be let go.
-fn keep(mut item: ToSettle, keeper: &mpsc::UnboundedSender<News>) -> Option<ToSettle> {
+fn keep(item: ToSettle, keeper: &mpsc::UnboundedSender<News>) -> Option<ToSettle> {
     let Verb::Keep(wait) = item.settlement.verb else {
         return None;
     };
-    item.hold.keep();
-    let news = News::Kept(Arc::clone(&item.hold), item.ended + wait);
-    if keeper.send(news).is_ok() {
+    let ToSettle {
+        mut settlement,
+        ended,
+        hold,
+        done,
+    } = item;
+    hold.keep();
+    // The keeper has it alone: it changes what the next look is to know.
+    let Err(SendError(News::Kept(hold, _))) = keeper.send(News::Kept(hold, ended + wait)) else {
         return None;
-    }
-    item.settlement.verb = Verb::Release;
-    item.settlement.fields.clear();
-    item.settlement.account_fields.clear();
-    Some(item)
+    };
+    settlement.verb = Verb::Release;
+    settlement.fields.clear();
+    settlement.account_fields.clear();
+    Some(ToSettle {
+        settlement,
+        ended,
+        hold,
+        done,
+    })
 }

@@ -55,9 +55,8 @@ fn expected_type(name: &str) -> Option<&'static str> {
         "job" | "result" => Some("?"),
         "inbox" | "events" | "control" => Some("stream"),
         "pending" | "budget" | "accounts" | "account_names" | "due" | "workers" | "ambiguous"
-        | "completed" | "failed" | "timed_out" | "cancelled" | "callbacks" | "callback_failed" | "links" => {
-            Some("zset")
-        }
+        | "completed" | "failed" | "timed_out" | "cancelled" | "callbacks" | "callback_failed" | "links"
+        | "recalls" => Some("zset"),
         "account" | "worker" | "stats" | "paused" | "spent" => Some("hash"),
         "schema" => Some("string"),
         _ => None,

@@ -2,7 +2,7 @@
 local function settle(item)
   local id = item.id
   local v = redis.pcall('HMGET', job_key(id), 'state', 'fence', 'worker', 'account', 'slot', 'priority', 'seq',
-    'generation_id', 'v', 'next_at', 'polls')
+    'generation_id', 'v', 'next_at', 'polls', 'kept_fence')
   if is_newer(v[9]) then return 'stale' end
   if not v[1] then return 'missing' end
   local r = { state = v[1], account = v[4], slot = v[5] or '', priority = v[6], seq = v[7] }
@@ -48,7 +48,8 @@ local function settle(item)
   elseif verb == 'again' then
     if r.state == 'exporting' then write_result(id, nil) end
   elseif verb == 'export' then begin_exports(id, r, item.note)
-  elseif verb == 'release' and r.state ~= 'queued' then look_at(id, math.max(now, tonumber(v[10]) or now))
+  -- A job that was kept has its time, also one that is past: how late it is stays to be seen.
+  elseif verb == 'release' and r.state ~= 'queued' then look_at(id, v[12] == item.fence and tonumber(v[10]) or now)
   elseif verb == 'release' then give_back(id, r, 0)
   elseif verb == 'requeue' then
     give_back(id, r, paused and 0 or item.delay)

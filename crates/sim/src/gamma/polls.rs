@@ -8,6 +8,9 @@ use crate::ledger::{End, Look};
 use crate::run::INTERVAL;
 use crate::world::locked;
 
+/// For so long, a little less, a kept job's lease lasts from the time of its look on.
+const KEPT_FOR_MS: u64 = 8_900;
+
 /// Takes the look off the list of those under way, also when its worker dies.
 struct UnderWay<'a> {
     way: &'a Way,
@@ -28,6 +31,7 @@ impl Way {
     pub(super) async fn look(&self, generation: &str) -> Answer<Polled> {
         let cloud = &self.cloud;
         let freezes = self.life.freezes();
+        let began = cloud.measured_ms();
         let under_way = self.begin(generation);
         let exchange = async {
             sleep(cloud.way()).await;
@@ -50,7 +54,9 @@ impl Way {
         // A worker that stood still may have lost the job meanwhile: then others don't wait for this answer.
         if self.life.freezes() == freezes {
             let at = cloud.measured_ms();
-            locked(&cloud.ledger).answered.insert(generation.to_owned(), at);
+            locked(&cloud.ledger)
+                .answered
+                .insert(generation.to_owned(), (began, at));
         }
         cloud.world.note(
             format_args!("w{}", self.worker),
@@ -87,8 +93,10 @@ impl Way {
                 .wrong(format!("w{own} looks at {generation} while w{other} does"));
         }
         let interval = u64::try_from(INTERVAL.as_millis()).unwrap_or(0);
-        if let Some(last) = ledger.answered.get(generation)
+        // A look that took so long needed another lease. Where Redis was not there to give it, nobody knows of its answer.
+        if let Some((began, last)) = ledger.answered.get(generation)
             && now < last + interval
+            && now < began + KEPT_FOR_MS
             && promised
             && !resumed
         {

@@ -22,10 +22,10 @@ pub(crate) async fn run(app: Arc<App>) {
         if held.is_empty() {
             continue;
         }
-        let ends_at = Instant::now() + app.lease;
+        let asked = Instant::now();
         match app.queue.renew_leases(&app.worker, app.lease, &held).await {
             Ok(lost) => {
-                app.holds.renewed(&held, ends_at, app.renew());
+                app.holds.renewed(&held, asked, (app.lease, app.renew()));
                 app.holds.lost(&lost, &held);
             }
             Err(error) => {
