@@ -313,7 +313,7 @@ impl Run<'_> {
         // Not good: it tells the same once more, as if it had heard no answer.
         if settled == Settled::Kept && good {
             let hold = self.holds.iter_mut().rev().nth(hold);
-            hold.expect("it was there").1.polls += 1;
+            hold.ok_or("the hold is gone")?.1.polls += 1;
         }
         if counted && begun && matches!(verb, Verb::Requeue(_) | Verb::Fail) {
             // Refused, or not even sent: no generation comes of it.

@@ -10,6 +10,7 @@ use crate::world::locked;
 
 /// For so long, a little less, a kept job's lease lasts from the time of its look on.
 const KEPT_FOR_MS: u64 = 8_900;
+const INTERVAL_MS: u64 = INTERVAL.as_millis() as u64;
 
 /// Takes the look off the list of those under way, also when its worker dies.
 struct UnderWay<'a> {
@@ -31,7 +32,11 @@ impl Way {
     pub(super) async fn look(&self, generation: &str) -> Answer<Polled> {
         let cloud = &self.cloud;
         let freezes = self.life.freezes();
-        let began = cloud.measured_ms();
+        // When its time was, which a kept job's lease is counted from.
+        let time = locked(&cloud.ledger)
+            .answered
+            .get(generation)
+            .map_or(cloud.measured_ms(), |(_, last)| last + INTERVAL_MS);
         let under_way = self.begin(generation);
         let exchange = async {
             sleep(cloud.way()).await;
@@ -56,7 +61,7 @@ impl Way {
             let at = cloud.measured_ms();
             locked(&cloud.ledger)
                 .answered
-                .insert(generation.to_owned(), (began, at));
+                .insert(generation.to_owned(), (time, at));
         }
         cloud.world.note(
             format_args!("w{}", self.worker),
@@ -92,15 +97,14 @@ impl Way {
                 .world
                 .wrong(format!("w{own} looks at {generation} while w{other} does"));
         }
-        let interval = u64::try_from(INTERVAL.as_millis()).unwrap_or(0);
-        // A look that took so long needed another lease. Where Redis was not there to give it, nobody knows of its answer.
-        if let Some((began, last)) = ledger.answered.get(generation)
-            && now < last + interval
-            && now < began + KEPT_FOR_MS
+        // A look that ended so late needed another lease. Where Redis was not there to give it, nobody knows of its answer.
+        if let Some((time, last)) = ledger.answered.get(generation)
+            && now < last + INTERVAL_MS
+            && now < time + KEPT_FOR_MS
             && promised
             && !resumed
         {
-            let early = last + interval - now;
+            let early = last + INTERVAL_MS - now;
             cloud
                 .world
                 .wrong(format!("w{} looks at {generation} {early} ms early", self.worker));
