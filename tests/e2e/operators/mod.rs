@@ -1,6 +1,7 @@
 //! Operators at work: each command on running workers, with the fake's ledger as the judge of what was paid.
 
 mod jobs;
+mod kept;
 mod pauses;
 mod stream;
 
