@@ -201,16 +201,6 @@ impl App {
         end
     }
 
-    /// Until a lease is renewed.
-    pub(crate) fn renew(&self) -> Duration {
-        self.lease / 3
-    }
-
-    /// The same for one that was made for a job that is kept.
-    pub(crate) fn renew_kept(&self) -> Duration {
-        self.settle_policy.kept_for / 3
-    }
-
     /// Whether this worker has a key for the account.
     pub(crate) fn knows(&self, account: &str) -> bool {
         self.keyring.has(account)

@@ -40,6 +40,7 @@ pub mod surroundings;
 pub mod telemetry;
 mod told_limits;
 pub mod traces;
+mod unhurried;
 
 pub use app::queue;
 pub use error::Error;

@@ -30,7 +30,7 @@ use crate::settings::Settings;
 use crate::settler::{self, SettleLayer};
 use crate::surroundings::{ServiceManager, Surroundings};
 use crate::traces::Exporting;
-use crate::{Error, admin, claimer, keeper, steps};
+use crate::{Error, admin, claimer, keeper, steps, unhurried};
 
 /// What remains of the grace, at least, for settling and signing off.
 const LAST_MOMENTS: Duration = Duration::from_millis(500);
@@ -86,7 +86,7 @@ pub async fn run_in(around: Surroundings, settings: &Settings, stop: Cancellatio
     );
     let telling = parts.spawn(
         "settler of looks",
-        settler::run_unhurried(Arc::clone(&app), looked, keeper),
+        unhurried::run(Arc::clone(&app), looked, keeper),
     );
     let keeping = keeper::run(Arc::clone(&app), news, claimed.clone(), settle.clone());
     let keeping = parts.spawn("keeper", keeping);

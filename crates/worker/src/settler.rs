@@ -4,17 +4,13 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use apalis_core::error::BoxDynError;
 use apalis_core::task::Task;
 use gammaq_crash::at;
-use gammaq_gamma::Polled;
-use gammaq_job::State;
 use gammaq_queue::settle::{Settled, Settlement, Verb};
-use tokio::sync::mpsc::error::SendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tower::{Layer, Service};
@@ -26,30 +22,23 @@ use crate::keeper::News;
 use crate::outcome::Outcome;
 use crate::pulse::Pulse;
 use crate::traces;
+use crate::unhurried::{keep, keeps};
 
 /// The most settlements of one call.
 const BATCH: usize = 256;
-/// The same of those that nobody waits for: so many take Redis two milliseconds.
-const UNHURRIED: usize = 150;
-
-/// How long those are gathered that nobody waits for, if their next look isn't near.
-const GATHER_UNHURRIED: Duration = Duration::from_millis(250);
 /// How long settlements are gathered, where they come faster than one by one …
 const GATHER: Duration = Duration::from_millis(2);
 /// … and the most of the time since its answer that is taken off a look's wait: what takes longer is an outage, after which
 /// nothing is to come at once.
 const TAKEN_OFF: Duration = Duration::from_millis(100);
 
-/// So late are the looks of a worker that is behind.
-const BEHIND: Duration = Duration::from_millis(250);
-
 /// One settlement on its way; the hold keeps its lease alive until it is done.
 #[derive(Debug)]
 pub(crate) struct ToSettle {
-    settlement: Settlement,
-    ended: Instant,
-    hold: Arc<Hold>,
-    done: Option<oneshot::Sender<()>>,
+    pub(crate) settlement: Settlement,
+    pub(crate) ended: Instant,
+    pub(crate) hold: Arc<Hold>,
+    pub(crate) done: Option<oneshot::Sender<()>>,
 }
 
 impl ToSettle {
@@ -71,15 +60,6 @@ impl ToSettle {
             _ => {}
         }
         told
-    }
-
-    /// When Redis is to know of it, where nobody waits for that: long before the next look.
-    fn told_by(&self) -> Instant {
-        let wait = match self.settlement.verb {
-            Verb::Keep(wait) => wait / 4,
-            _ => Duration::ZERO,
-        };
-        self.ended + wait.min(GATHER_UNHURRIED)
     }
 }
 
@@ -159,19 +139,6 @@ impl SettleLayer {
             });
         }
     }
-}
-
-/// Whether this worker keeps the job until its next look, which saves a claim. Whoever is behind with its looks leaves them to
-/// others, where there are any.
-fn keeps(app: &App, hold: &Hold, outcome: &Outcome) -> bool {
-    let job = &hold.job;
-    let pending =
-        matches!(outcome, Outcome::Looked(answer) if matches!(answer.outcome, Polled::Pending { .. }));
-    pending
-        && job.state == State::Generating
-        && !job.probe
-        && !app.stop.is_cancelled()
-        && (job.late < BEHIND || app.live_workers.load(Ordering::Relaxed) < 2)
 }
 
 impl<S> Layer<S> for SettleLayer {
@@ -255,38 +222,6 @@ pub(crate) async fn run(
     }
 }
 
-/// The same for what nobody waits for: what comes of many looks goes together, so that Redis is called seldom.
-pub(crate) async fn run_unhurried(
-    app: Arc<App>,
-    mut incoming: mpsc::UnboundedReceiver<ToSettle>,
-    keeper: mpsc::UnboundedSender<News>,
-) {
-    let pulse = &app.pulses.unhurried;
-    let mut gathered: Vec<ToSettle> = Vec::with_capacity(UNHURRIED);
-    let mut more = true;
-    while more {
-        more = incoming.recv_many(&mut gathered, UNHURRIED).await > 0;
-        let Some(until) = gathered.iter().map(ToSettle::told_by).min() else {
-            continue;
-        };
-        while more && gathered.len() < UNHURRIED {
-            let room = UNHURRIED - gathered.len();
-            tokio::select! {
-                biased;
-                // It keeps nothing any more.
-                () = app.stop.cancelled() => break,
-                count = incoming.recv_many(&mut gathered, room) => more = count > 0,
-                () = tokio::time::sleep_until(until) => break,
-            }
-        }
-        let settled = settle(&app, std::mem::take(&mut gathered), (pulse, &keeper));
-        for item in settled.await.into_iter().flatten() {
-            app.spawn(settle_alone(Arc::clone(&app), item, keeper.clone()));
-        }
-        pulse.rest();
-    }
-}
-
 /// Waits for settlements and takes what is there; in a crowd what comes within a moment goes along. Answers how many; 0
 /// where no more can come.
 async fn receive(
@@ -308,7 +243,7 @@ async fn receive(
 }
 
 /// Tries until Redis has them; answers those that it refuses.
-async fn settle(
+pub(crate) async fn settle(
     app: &App,
     mut batch: Vec<ToSettle>,
     (pulse, keeper): (&Pulse, &mpsc::UnboundedSender<News>),
@@ -353,7 +288,7 @@ async fn settle(
 }
 
 /// Tries for as long as a lease lasts: what is refused now may be mended by hand.
-async fn settle_alone(app: Arc<App>, mut item: ToSettle, keeper: mpsc::UnboundedSender<News>) {
+pub(crate) async fn settle_alone(app: Arc<App>, mut item: ToSettle, keeper: mpsc::UnboundedSender<News>) {
     let first = Instant::now();
     // Nobody can say when that will be, and what is recalled until then.
     if let Verb::Keep(wait) = item.settlement.verb {
@@ -430,31 +365,4 @@ fn finish(
         let _ = done.send(());
     }
     None
-}
-
-/// Hands the job to the keeper, which waits for its next look; where there is none any more it is to be let go.
-fn keep(item: ToSettle, keeper: &mpsc::UnboundedSender<News>) -> Option<ToSettle> {
-    let Verb::Keep(wait) = item.settlement.verb else {
-        return None;
-    };
-    let ToSettle {
-        mut settlement,
-        ended,
-        hold,
-        done,
-    } = item;
-    hold.keep();
-    // The keeper has it alone: it changes what the next look is to know.
-    let Err(SendError(News::Kept(hold, _))) = keeper.send(News::Kept(hold, ended + wait)) else {
-        return None;
-    };
-    settlement.verb = Verb::Release;
-    settlement.fields.clear();
-    settlement.account_fields.clear();
-    Some(ToSettle {
-        settlement,
-        ended,
-        hold,
-        done,
-    })
 }

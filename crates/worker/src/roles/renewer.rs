@@ -10,6 +10,18 @@ use crate::app::App;
 /// Until a renewal that failed is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 
+impl App {
+    /// Until a lease is renewed.
+    pub(crate) fn renew(&self) -> Duration {
+        self.lease / 3
+    }
+
+    /// The same for one that was made for a job that is kept.
+    pub(crate) fn renew_kept(&self) -> Duration {
+        self.settle_policy.kept_for / 3
+    }
+}
+
 /// Runs until it is dropped: leases are renewed while the worker drains, too.
 pub(crate) async fn run(app: Arc<App>) {
     // Often enough for the shortest leases, which are those of jobs that are kept.
