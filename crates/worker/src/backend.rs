@@ -47,7 +47,8 @@ impl Backend for QueueBackend {
     ) -> Poll<Option<Result<Self::Task, Infallible>>> {
         self.claimed.poll_recv(cx).map(|hold| {
             hold.map(|hold| {
-                // Unique for each hold: the same job may come again while an old step of it still ends.
+                // The same job may come again while an old step of it still ends: by then under another fence. Looks of a kept
+                // job come under one, one after the other.
                 let id = TaskId::from_string(format!("{}#{}", hold.job.id, hold.job.fence));
                 Ok(TaskBuilder::new(hold).task_id(id).build())
             })

@@ -1,6 +1,4 @@
-//! Jobs that a worker keeps between looks: nobody else touches them, and they are nobody's secret.
-
-use std::time::Duration;
+//! Jobs that a worker keeps between looks: who has them when their worker dies, has to wait, or leaves.
 
 use gammaq_testkit::{Signal, eventually};
 use gammaq_tests::{PATIENCE, Stage};
@@ -38,7 +36,7 @@ async fn whoever_dies_leaves_them_to_another() {
         stage.submit(id, "text").await;
     }
     until_kept(&stage, &["a", "b"]).await;
-    // Started before, so that it had time to take them.
+    // There while the victim lives: it leaves them alone until then.
     let _heir = stage.worker("heir", &SETTINGS).await;
     let holder = stage.field("a", "worker").await;
     assert!(!holder.is_empty());
@@ -68,11 +66,23 @@ async fn a_pause_is_heard_by_every_worker_and_a_cancel_by_its_own() {
     }
     until_kept(&stage, &ids).await;
     done(&stage, &["pause", "default"]).await;
-    // What was under way may still come.
-    tokio::time::sleep(Duration::from_millis(400)).await;
+    // Nobody has them any more, so no look is under way …
+    for id in ids {
+        eventually(PATIENCE, "it is let go", || async {
+            stage.field(id, "worker").await.is_empty()
+        })
+        .await;
+    }
     let before = looks(&stage).await;
-    // The time in which nothing may happen: some intervals.
-    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    // … and when their time came they were put off.
+    for id in ids {
+        let next_at: f64 = stage.field(id, "next_at").await.parse().unwrap();
+        eventually(PATIENCE, "it is put off", || async {
+            let due = stage.redis.cli(&["ZSCORE", &stage.key("due"), id]).await;
+            due.trim().parse::<f64>().unwrap() > next_at + 5_000.0
+        })
+        .await;
+    }
     assert_eq!(looks(&stage).await, before, "looked at in a pause");
     done(&stage, &["resume", "default"]).await;
     eventually(PATIENCE, "they are looked at again", || async {

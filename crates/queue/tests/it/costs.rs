@@ -59,6 +59,20 @@ fn table(rows: &[(&str, u64)]) -> BTreeMap<String, u64> {
         .collect()
 }
 
+/// What a settlement of `JOBS` looks takes that found nothing new: one read and one write a job.
+fn settled_looks() -> BTreeMap<String, u64> {
+    table(&[
+        ("evalsha", 1),
+        ("time", 1),
+        ("persist", 1),
+        ("hmget", JOBS),
+        ("hset", JOBS),
+        ("zadd", 1),
+        // The count of polls.
+        ("hincrby", 1),
+    ])
+}
+
 #[tokio::test]
 async fn a_claim_of_looks() {
     let bench = Bench::start().await;
@@ -98,17 +112,7 @@ async fn a_settlement_of_looks_that_found_nothing_new() {
         .commands(bench.queue.settle_jobs("A", &SETTLE, &items))
         .await;
     assert_eq!(settled.unwrap().len() as u64, JOBS);
-    let expected = table(&[
-        ("evalsha", 1),
-        ("time", 1),
-        ("persist", 1),
-        ("hmget", JOBS),
-        ("hset", JOBS),
-        ("zadd", 1),
-        // The count of polls.
-        ("hincrby", 1),
-    ]);
-    assert_eq!(commands, expected);
+    assert_eq!(commands, settled_looks());
     assert_eq!(bench.stat("polls").await, JOBS + 1);
 }
 
@@ -136,16 +140,7 @@ async fn looks_of_jobs_that_are_kept() {
         if looks == 0 {
             continue;
         }
-        let expected = table(&[
-            ("evalsha", 1),
-            ("time", 1),
-            ("persist", 1),
-            ("hmget", JOBS),
-            ("hset", JOBS),
-            ("zadd", 1),
-            ("hincrby", 1),
-        ]);
-        assert_eq!(commands, expected);
+        assert_eq!(commands, settled_looks());
     }
     // What is asked before they begin.
     let now = bench.queue.time().await.unwrap();

@@ -36,7 +36,7 @@ impl Way {
         let time = locked(&cloud.ledger)
             .answered
             .get(generation)
-            .map_or(cloud.measured_ms(), |(_, last)| last + INTERVAL_MS);
+            .map_or(cloud.measured_ms(), |(_, _, last)| last + INTERVAL_MS);
         let under_way = self.begin(generation);
         let exchange = async {
             sleep(cloud.way()).await;
@@ -61,7 +61,7 @@ impl Way {
             let at = cloud.measured_ms();
             locked(&cloud.ledger)
                 .answered
-                .insert(generation.to_owned(), (time, at));
+                .insert(generation.to_owned(), (self.worker, time, at));
         }
         cloud.world.note(
             format_args!("w{}", self.worker),
@@ -97,10 +97,11 @@ impl Way {
                 .world
                 .wrong(format!("w{own} looks at {generation} while w{other} does"));
         }
-        // A look that ended so late needed another lease. Where Redis was not there to give it, nobody knows of its answer.
-        if let Some((time, last)) = ledger.answered.get(generation)
+        // A look that ended so late needed another lease. Where Redis was not there to give it, no other worker knows of
+        // its answer.
+        if let Some((worker, time, last)) = ledger.answered.get(generation)
             && now < last + INTERVAL_MS
-            && now < time + KEPT_FOR_MS
+            && (now < time + KEPT_FOR_MS || *worker == self.worker)
             && promised
             && !resumed
         {

@@ -70,7 +70,7 @@ metrics! {
     HTTP_SECONDS = "gammaq_http_request_duration_seconds", Histogram, "seconds", ["kind"],
         "Time from the start of a request to Gamma to the end of its answer, in seconds";
     POLL_LATENESS = "gammaq_poll_lateness_seconds", Histogram, "seconds", [],
-        "How long after its time a poll was claimed, in seconds";
+        "How long after its time a poll was claimed or begun, in seconds";
     CLAIM_SECONDS = "gammaq_claim_duration_seconds", Histogram, "seconds", [],
         "Time of one claim of jobs that Redis answered, in seconds";
     SETTLE_SECONDS = "gammaq_settle_duration_seconds", Histogram, "seconds", [],
