@@ -49,7 +49,7 @@ async fn watched(stage: &Stage) -> Vec<String> {
 fn assert_idle(calls: &[String]) {
     // Sweeps come every half a minute, whether they fall into the window or not: there they are counted for themselves. A
     // script that the server does not know yet is refused, loaded, and called again.
-    let is_of_a_sweep = |call: &&String| call.ends_with("\"100\"");
+    let is_of_a_sweep = |call: &&String| call.ends_with("\"50\"");
     let loads = calls
         .iter()
         .filter(|call| call.starts_with("\"SCRIPT\" \"LOAD\""))

@@ -18,7 +18,7 @@ use crate::downloads::Downloads;
 /// Between two rounds.
 const EVERY: Duration = Duration::from_secs(30);
 /// Jobs of one call: what bounds the time for which others wait; `make bench-sweep` measures it.
-const BATCH: usize = 100;
+const BATCH: usize = 50;
 /// So many jobs of a page whose copies all stay: the store takes no delete at present.
 const REFUSED: usize = 10;
 /// The least time between two calls. A long one is followed by as long a pause, so that others have half of Redis.
