@@ -32,6 +32,10 @@ struct Args {
 
 /// What the longest call of a script may take.
 const TARGET: Duration = Duration::from_millis(5);
+/// Calls of a script that does nothing, for what the machine alone makes of their times: one for fifty jobs, this many at most.
+const MOST_IDLE_CALLS: u64 = 20_000;
+/// Takes about as long as a call of the sweep.
+const IDLE_CALL: &str = "EVAL \"for i = 1, 200000 do end\" 0\r\nPING\r\n";
 const STATES: [&str; 2] = ["completed", "failed"];
 
 #[tokio::main]
@@ -53,17 +57,24 @@ async fn main() -> ExitCode {
         stage.redis.cli(&["CONFIG", "SET", key, value]).await;
     }
     stage.redis.cli(&["SLOWLOG", "RESET"]).await;
+    for _ in 0..MOST_IDLE_CALLS.min(args.jobs / 50) {
+        ask(&stage, IDLE_CALL).await;
+        sleep(Duration::from_millis(1)).await;
+    }
+    let nothing = scripts(&stage, "eval").await;
+    stage.redis.cli(&["SLOWLOG", "RESET"]).await;
     let memory = field(&stage, "used_memory_human:").await;
     let pings = Pings::start(&stage);
     let (took, taken) = sweep(&stage, args.keep).await;
     let busy = pings.end().await;
-    let scripts = scripts(&stage).await;
+    let scripts = scripts(&stage, "evalsha").await;
     // The log of slow commands takes memory, too.
     stage.redis.cli(&["SLOWLOG", "RESET"]).await;
     let seen = Seen {
         took,
         taken,
         scripts,
+        nothing,
         quiet,
         busy,
         memory: [memory, field(&stage, "used_memory_human:").await],
@@ -128,6 +139,8 @@ struct Seen {
     taken: u64,
     /// How long the server took for each call of a script that took it longer than a tenth of a millisecond.
     scripts: Vec<Duration>,
+    /// The same for calls of a script that does nothing, before it.
+    nothing: Vec<Duration>,
     /// PINGs before the sweep, and during it.
     quiet: Vec<Duration>,
     busy: Vec<Duration>,
@@ -153,13 +166,13 @@ async fn field(stage: &Stage, name: &str) -> String {
     line.unwrap_or_default().trim().to_owned()
 }
 
-/// The times of all scripts in the server's log of slow commands, shortest first.
-async fn scripts(stage: &Stage) -> Vec<Duration> {
+/// The times of all scripts in the server's log of slow commands that were called by this command, shortest first.
+async fn scripts(stage: &Stage, command: &str) -> Vec<Duration> {
     let answer = ask(stage, "SLOWLOG GET 10000000\r\nPING\r\n").await;
     let lines: Vec<&str> = answer.lines().collect();
     // An entry is a list of six: its number, when, microseconds, the words of the command, who, and its name.
     let one = |at: &[&str]| match at {
-        ["*6", _, _, took, _, _, word, ..] if word.eq_ignore_ascii_case("evalsha") => {
+        ["*6", _, _, took, _, _, word, ..] if word.eq_ignore_ascii_case(command) => {
             took.strip_prefix(':')?.parse().ok().map(Duration::from_micros)
         }
         _ => None,
@@ -268,6 +281,7 @@ async fn render(stage: &Stage, args: &Args, seen: &Seen) -> String {
         seen.memory[1],
     );
     out += &row("calls of scripts that took the server over 0.1 ms", &seen.scripts);
+    out += &row("calls of a script that counts and does nothing, before it", &seen.nothing);
     out += &row("`PING` of another client before it, answer included", &seen.quiet);
     out += &row("`PING` of another client during it", &seen.busy);
     out

@@ -47,9 +47,8 @@ pub(crate) struct Ledger {
     pub(crate) posts: Vec<Post>,
     pub(crate) generations: BTreeMap<String, Generation>,
     pub(crate) looks: BTreeMap<String, Vec<Look>>,
-    /// Generation → who made the last look at it, when the time of that was, and when its answer came, if somebody was there
-    /// to hear it.
-    pub(crate) answered: BTreeMap<String, (usize, u64, u64)>,
+    /// Generation → when the last look's answer came, if somebody was there to hear it.
+    pub(crate) answered: BTreeMap<String, u64>,
     pub(crate) looks_made: u64,
     /// Jobs that operators gave commands about, and accounts that they paused or resumed.
     pub(crate) touched: BTreeSet<String>,

@@ -36,8 +36,8 @@ use crate::told_limits::ToldLimits;
 pub(crate) const FULL_FOR: Duration = Duration::from_secs(3);
 /// The same after an intent could not be stored safely: a replica is often back in a moment.
 pub(crate) const NOT_DURABLE_FOR: Duration = Duration::from_secs(1);
-/// How long after the time of its next look a job is held that is kept; a lease, where that is shorter.
-const KEPT_FOR: Duration = Duration::from_secs(9);
+/// How long the look of a kept job may take on the lease that it begins with; a lease, where that is shorter.
+const LOOK_FOR: Duration = Duration::from_secs(4);
 /// Accounts that this worker has no key for are tried again after this time, since their jobs may have gone.
 const FOREIGN_FOR: Duration = Duration::from_secs(60);
 
@@ -155,7 +155,8 @@ impl App {
                 spread: poll.interval / 2,
                 late_interval: poll.late_interval,
                 late_for: poll.late_for,
-                kept_for: settings.worker.lease.min(KEPT_FOR),
+                // Whoever has it after this lease looks no sooner than an interval after the last answer.
+                kept_for: poll.interval + settings.worker.lease.min(LOOK_FOR),
             },
             chance: Chance::new(around.seed),
             clock: RedisClock::default(),

@@ -10,7 +10,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// So long before its end a lease is taken for over.
+/// So long before its end the time for a look is taken for over.
 const LAST_MOMENTS: Duration = Duration::from_millis(20);
 
 /// Every lease of this worker, for the renewer.
@@ -26,8 +26,10 @@ struct Held {
     phase: Phase,
     /// When its lease is to be renewed; not looked at while the job is kept.
     renew_at: Instant,
-    /// When it ends unless it is renewed, where that may be before a look is over: that of a claim lasts longer.
-    ends_at: Option<Instant>,
+    /// Until when a look's answer is of use unless the lease is renewed, where that may be before the look is over: the lease
+    /// of a claim lasts longer. It is an interval before the lease's end, so that whoever has the job then is not early,
+    /// even where nobody could tell of the answer.
+    answer_by: Option<Instant>,
 }
 
 /// What is done with a job in hand.
@@ -66,12 +68,12 @@ impl Holds {
             .collect()
     }
 
-    /// These leases were renewed by a question that was asked at `asked`, for `lease`, and are to be again after `wait`.
+    /// These leases were renewed: they are to be again after `wait`, and answers are of use until `answer_by`.
     pub(crate) fn renewed(
         &self,
         holds: &[(String, u64)],
         asked: Instant,
-        (lease, wait): (Duration, Duration),
+        (answer_by, wait): (Instant, Duration),
     ) {
         let (mut held, at) = (self.lock(), Instant::now() + wait);
         for (id, fence) in holds {
@@ -81,7 +83,7 @@ impl Holds {
                 && held.renew_at <= asked
             {
                 held.renew_at = at;
-                held.ends_at = held.ends_at.map(|before| before.max(asked + lease));
+                held.answer_by = held.answer_by.map(|before| before.max(answer_by));
             }
         }
     }
@@ -129,7 +131,7 @@ impl Holds {
             lost: lost.clone(),
             phase: Phase::Step,
             renew_at: Instant::now() + renew_in,
-            ends_at: None,
+            answer_by: None,
         };
         let former = held.insert(job.id.clone(), new);
         drop(held);
@@ -188,15 +190,18 @@ impl Hold {
         self.holds.change(&self.job, |held| held.phase = Phase::Kept);
     }
 
-    /// Returns when the lease is over and was not renewed: somebody else may look by then. A margin is taken off, in which
-    /// whoever looks lets that be.
-    pub(crate) async fn lease_over(&self) {
+    /// Returns when an answer is of no use any more, since the lease was not renewed.
+    pub(crate) async fn answer_late(&self) {
         loop {
-            let ends_at = self.holds.lock().get(&self.job.id).and_then(|held| held.ends_at);
-            let Some(ends_at) = ends_at else {
+            let answer_by = self
+                .holds
+                .lock()
+                .get(&self.job.id)
+                .and_then(|held| held.answer_by);
+            let Some(answer_by) = answer_by else {
                 return std::future::pending().await;
             };
-            let last = ends_at - LAST_MOMENTS;
+            let last = answer_by - LAST_MOMENTS;
             if last <= Instant::now() {
                 return;
             }
@@ -204,13 +209,13 @@ impl Hold {
         }
     }
 
-    /// The next look, `late` after its time, by Redis's time `now`; its lease lasts until `ends_at`, and is to be renewed at
-    /// `renew_at`. The hold comes back as it is where something still works on it.
+    /// The next look, `late` after its time, by Redis's time `now`; its answer is of use until `answer_by`, and its lease is to
+    /// be renewed at `renew_at`. The hold comes back as it is where something still works on it.
     pub(crate) fn look_again(
         mut hold: Arc<Self>,
         permit: OwnedSemaphorePermit,
         (now, late): (u64, Duration),
-        (ends_at, renew_at): (Instant, Instant),
+        (answer_by, renew_at): (Instant, Instant),
     ) -> Result<Arc<Self>, Arc<Self>> {
         let Some(it) = Arc::get_mut(&mut hold) else {
             return Err(hold);
@@ -223,7 +228,7 @@ impl Hold {
         it.permit = Mutex::new(Some(permit));
         it.holds.change(&it.job, |held| {
             held.phase = Phase::Step;
-            (held.renew_at, held.ends_at) = (renew_at, Some(ends_at));
+            (held.renew_at, held.answer_by) = (renew_at, Some(answer_by));
         });
         Ok(hold)
     }

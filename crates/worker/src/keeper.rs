@@ -215,7 +215,7 @@ impl Keeper {
             }
             // Nearly out of its lease: whoever has time for it takes it, and the schedule sees to it that what piled up
             // doesn't come at once.
-            let behind = at.elapsed() > self.app.settle_policy.kept_for / 2;
+            let behind = at.elapsed() > self.app.renew_kept();
             if behind || !self.app.knows(&hold.job.account) {
                 self.settle.let_go(hold);
                 continue;
@@ -255,7 +255,7 @@ impl Keeper {
     async fn begin(&self, hold: Arc<Hold>, at: Instant, permit: OwnedSemaphorePermit) {
         let (now, late) = (self.app.clock.estimate(), at.elapsed());
         // Redis counted its lease from a little later.
-        let lease = (at + self.app.settle_policy.kept_for, at + self.app.renew_kept());
+        let lease = (at + self.app.look_for(), at + self.app.renew_kept());
         match Hold::look_again(hold, permit, (now, late), lease) {
             Ok(hold) => {
                 self.app.measures.poll_lateness.record(late);

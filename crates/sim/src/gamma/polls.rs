@@ -8,8 +8,6 @@ use crate::ledger::{End, Look};
 use crate::run::INTERVAL;
 use crate::world::locked;
 
-/// For so long, a little less, a kept job's lease lasts from the time of its look on.
-const KEPT_FOR_MS: u64 = 8_900;
 const INTERVAL_MS: u64 = INTERVAL.as_millis() as u64;
 
 /// Takes the look off the list of those under way, also when its worker dies.
@@ -32,11 +30,6 @@ impl Way {
     pub(super) async fn look(&self, generation: &str) -> Answer<Polled> {
         let cloud = &self.cloud;
         let freezes = self.life.freezes();
-        // When its time was, which a kept job's lease is counted from.
-        let time = locked(&cloud.ledger)
-            .answered
-            .get(generation)
-            .map_or(cloud.measured_ms(), |(_, _, last)| last + INTERVAL_MS);
         let under_way = self.begin(generation);
         let exchange = async {
             sleep(cloud.way()).await;
@@ -59,9 +52,7 @@ impl Way {
         // A worker that stood still may have lost the job meanwhile: then others don't wait for this answer.
         if self.life.freezes() == freezes {
             let at = cloud.measured_ms();
-            locked(&cloud.ledger)
-                .answered
-                .insert(generation.to_owned(), (self.worker, time, at));
+            locked(&cloud.ledger).answered.insert(generation.to_owned(), at);
         }
         cloud.world.note(
             format_args!("w{}", self.worker),
@@ -97,11 +88,8 @@ impl Way {
                 .world
                 .wrong(format!("w{own} looks at {generation} while w{other} does"));
         }
-        // A look that ended so late needed another lease. Where Redis was not there to give it, no other worker knows of
-        // its answer.
-        if let Some((worker, time, last)) = ledger.answered.get(generation)
+        if let Some(last) = ledger.answered.get(generation)
             && now < last + INTERVAL_MS
-            && (now < time + KEPT_FOR_MS || *worker == self.worker)
             && promised
             && !resumed
         {

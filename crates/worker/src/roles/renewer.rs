@@ -16,16 +16,25 @@ impl App {
         self.lease / 3
     }
 
-    /// The same for one that was made for a job that is kept.
+    /// For how long the look of a job that was kept may take on the lease that it begins with.
+    pub(crate) fn look_for(&self) -> Duration {
+        self.settle_policy.kept_for - self.rules.interval
+    }
+
+    /// How long after the time of such a look its lease is renewed.
     pub(crate) fn renew_kept(&self) -> Duration {
-        self.settle_policy.kept_for / 3
+        self.look_for() / 2
     }
 }
 
 /// Runs until it is dropped: leases are renewed while the worker drains, too.
 pub(crate) async fn run(app: Arc<App>) {
     // Often enough for the shortest leases, which are those of jobs that are kept.
-    let usual = app.renew_kept();
+    let usual = app.look_for() / 4;
+    // Where looks are far apart it is the lease of those that has to be long enough.
+    let lease = app.lease.max(app.settle_policy.kept_for);
+    let look_for = lease - app.rules.interval;
+    let again = app.renew().min(look_for / 2);
     let mut wait = usual;
     loop {
         tokio::time::sleep(wait).await;
@@ -35,9 +44,9 @@ pub(crate) async fn run(app: Arc<App>) {
             continue;
         }
         let asked = Instant::now();
-        match app.queue.renew_leases(&app.worker, app.lease, &held).await {
+        match app.queue.renew_leases(&app.worker, lease, &held).await {
             Ok(lost) => {
-                app.holds.renewed(&held, asked, (app.lease, app.renew()));
+                app.holds.renewed(&held, asked, (asked + look_for, again));
                 app.holds.lost(&lost, &held);
             }
             Err(error) => {

@@ -17,7 +17,7 @@ pub(crate) async fn look(app: &App, hold: &Hold, target: &Target, trace: &mut St
         biased;
         () = app.stop.cancelled() => Outcome::Released,
         () = hold.lost.cancelled() => Outcome::Settled,
-        () = hold.lease_over() => Outcome::Settled,
+        () = hold.answer_late() => Outcome::Settled,
         answer = app.gamma.poll(target, engine(hold.job.kind), &hold.job.generation_id) => {
             app.measures.answered(Exchange::Poll, answer.http_status, asked.elapsed());
             trace.answered((target, engine(hold.job.kind)), answer.http_status, asked.elapsed());
