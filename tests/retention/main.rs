@@ -281,7 +281,10 @@ async fn render(stage: &Stage, args: &Args, seen: &Seen) -> String {
         seen.memory[1],
     );
     out += &row("calls of scripts that took the server over 0.1 ms", &seen.scripts);
-    out += &row("calls of a script that counts and does nothing, before it", &seen.nothing);
+    out += &row(
+        "calls of a script that counts and does nothing, before it",
+        &seen.nothing,
+    );
     out += &row("`PING` of another client before it, answer included", &seen.quiet);
     out += &row("`PING` of another client during it", &seen.busy);
     out

@@ -15,7 +15,7 @@ macro_rules! scripts {
 }
 
 scripts! {
-    ACCEPT_JOBS = "callback" "result" "accept_jobs" "accept_items";
+    ACCEPT_JOBS = "callback" "result" "accept_jobs" "accept_items" "accept_loop";
     CLAIM_JOBS = "callback" "result" "account" "floor" "cancel" "claim_jobs" "claim_gates" "claim_ends" "claim_due" "claim_pending";
     BEGIN_SUBMIT = "account" "begin_submit";
     RECORD_GENERATION = "callback" "result" "account" "pauses" "spending" "cancel" "record_generation";

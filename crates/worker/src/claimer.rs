@@ -105,7 +105,7 @@ pub(crate) async fn run(app: Arc<App>, claimed: mpsc::Sender<Arc<Hold>>, settle:
             lost = None;
         }
         let connects_before = app.queue.link().connects();
-        let asked_at = app.clock.estimate();
+        let (asked, asked_at) = (Instant::now(), app.clock.estimate());
         let not_after = asked_at + app.patience_ms();
         let answer = claim(&app, taken.len(), pace.looks, not_after).await;
         app.note_claim(answer.is_err());
@@ -126,7 +126,7 @@ pub(crate) async fn run(app: Arc<App>, claimed: mpsc::Sender<Arc<Hold>>, settle:
                 plan(&app, &claim, slower);
                 // Over a connection that was made for it, or is doubted by now.
                 let doubtful = app.queue.link().connects() != connects_before || app.budgets_in_doubt();
-                hand_on(&app, claim, taken, &claimed, &settle, doubtful).await;
+                hand_on(&app, (claim, asked), taken, &claimed, &settle, doubtful).await;
             }
             Err(error @ Error::NewerSchema { .. }) => app.end(error),
             Err(error) => {
@@ -256,7 +256,7 @@ fn plan(app: &App, claim: &Claim, slower: Option<Duration>) {
 
 async fn hand_on(
     app: &App,
-    claim: Claim,
+    (claim, asked): (Claim, Instant),
     permits: Vec<OwnedSemaphorePermit>,
     claimed: &mpsc::Sender<Arc<Hold>>,
     settle: &SettleLayer,
@@ -267,7 +267,7 @@ async fn hand_on(
         let doubtful = doubtful && job.step == Step::Submit;
         let account = job.account.clone();
         let (id, fence) = (job.id.clone(), job.fence);
-        let Some(hold) = app.holds.take(job, permit, app.renew()) else {
+        let Some(hold) = app.holds.take(job, permit, app.claimed_lease(asked)) else {
             // What is in hand has the same fence, and ends this hold too; else the lease ends by itself.
             tracing::warn!(
                 id,

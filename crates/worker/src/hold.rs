@@ -26,10 +26,9 @@ struct Held {
     phase: Phase,
     /// When its lease is to be renewed; not looked at while the job is kept.
     renew_at: Instant,
-    /// Until when a look's answer is of use unless the lease is renewed, where that may be before the look is over: the lease
-    /// of a claim lasts longer. It is an interval before the lease's end, so that whoever has the job then is not early,
-    /// even where nobody could tell of the answer.
-    answer_by: Option<Instant>,
+    /// Until when a look's answer is of use unless the lease is renewed. It is an interval before the lease's end, so that
+    /// whoever has the job then is not early, even where nobody could tell of the answer.
+    answer_by: Instant,
 }
 
 /// What is done with a job in hand.
@@ -83,7 +82,7 @@ impl Holds {
                 && held.renew_at <= asked
             {
                 held.renew_at = at;
-                held.answer_by = held.answer_by.map(|before| before.max(answer_by));
+                held.answer_by = held.answer_by.max(answer_by);
             }
         }
     }
@@ -110,8 +109,8 @@ impl Holds {
         }
     }
 
-    /// Takes a claimed job into the worker's hands, its lease to be renewed after `renew_in`; `None` where it is there
-    /// already under this fence or a later one.
+    /// Takes a claimed job into the worker's hands: a look's answer is of use until `answer_by`, and the lease is to be renewed
+    /// at `renew_at`. `None` where it is there already under this fence or a later one.
     ///
     /// A fence comes a second time when a failover lost the claim that had it first. What was begun under it may have
     /// sent a POST, or be about to hand the job back: a second step under the same fence could not be told from it.
@@ -119,7 +118,7 @@ impl Holds {
         self: &Arc<Self>,
         job: Claimed,
         permit: OwnedSemaphorePermit,
-        renew_in: Duration,
+        (answer_by, renew_at): (Instant, Instant),
     ) -> Option<Arc<Hold>> {
         let lost = CancellationToken::new();
         let mut held = self.lock();
@@ -130,8 +129,8 @@ impl Holds {
             fence: job.fence,
             lost: lost.clone(),
             phase: Phase::Step,
-            renew_at: Instant::now() + renew_in,
-            answer_by: None,
+            renew_at,
+            answer_by,
         };
         let former = held.insert(job.id.clone(), new);
         drop(held);
@@ -190,14 +189,11 @@ impl Hold {
         self.holds.change(&self.job, |held| held.phase = Phase::Kept);
     }
 
-    /// Returns when an answer is of no use any more, since the lease was not renewed.
+    /// Returns when an answer is of no use any more, since the lease was not renewed: at once where this worker stood still
+    /// meanwhile.
     pub(crate) async fn answer_late(&self) {
         loop {
-            let answer_by = self
-                .holds
-                .lock()
-                .get(&self.job.id)
-                .and_then(|held| held.answer_by);
+            let answer_by = self.holds.lock().get(&self.job.id).map(|held| held.answer_by);
             let Some(answer_by) = answer_by else {
                 return std::future::pending().await;
             };
@@ -228,7 +224,7 @@ impl Hold {
         it.permit = Mutex::new(Some(permit));
         it.holds.change(&it.job, |held| {
             held.phase = Phase::Step;
-            (held.renew_at, held.answer_by) = (renew_at, Some(answer_by));
+            (held.renew_at, held.answer_by) = (renew_at, answer_by);
         });
         Ok(hold)
     }
@@ -300,15 +296,18 @@ mod tests {
     #[tokio::test]
     async fn a_fence_that_comes_again_starts_no_second_step() {
         let (holds, permits) = (Arc::<Holds>::default(), Arc::new(Semaphore::new(9)));
-        let permit = || Arc::clone(&permits).try_acquire_owned().unwrap();
-        let first = holds.take(claimed(5), permit(), Duration::ZERO).unwrap();
+        let (permit, now) = (
+            || Arc::clone(&permits).try_acquire_owned().unwrap(),
+            Instant::now(),
+        );
+        let first = holds.take(claimed(5), permit(), (now, now)).unwrap();
         // A failover lost the claim, and the one after it has the same number, or a lower one.
-        assert!(holds.take(claimed(5), permit(), Duration::ZERO).is_none());
-        assert!(holds.take(claimed(4), permit(), Duration::ZERO).is_none());
+        assert!(holds.take(claimed(5), permit(), (now, now)).is_none());
+        assert!(holds.take(claimed(4), permit(), (now, now)).is_none());
         assert_eq!((permits.available_permits(), holds.count()), (8, 1));
         assert!(!first.lost.is_cancelled());
         // A later claim is one that knows of the first: its lease ended.
-        let second = holds.take(claimed(6), permit(), Duration::ZERO).unwrap();
+        let second = holds.take(claimed(6), permit(), (now, now)).unwrap();
         assert!(first.lost.is_cancelled() && !second.lost.is_cancelled());
         drop(first);
         assert_eq!(holds.list(), [("a".to_owned(), 6)]);

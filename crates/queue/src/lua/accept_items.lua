@@ -1,56 +1,55 @@
--- The second part of accept_jobs: writes the jobs.
-
--- An earlier job of this id expired: what it left must not be taken for the new one's.
-local function forget_end(id)
-  for _, state in ipairs({ 'completed', 'failed', 'timed_out', 'cancelled' }) do redis.call('ZREM', key(state), id) end
-  redis.call('ZREM', key('links'), id)
-  redis.call('UNLINK', key('result:' .. id))
-  forget_callback(id)
-end
+-- The second part of accept_jobs: writes the jobs. What they need of a key that all share is written in one command at the end.
 
 -- No write may fail by type once the first is made.
+local checked = {}
 local function zset(name)
+  if checked[name] then return end
+  checked[name] = true
   local kind = redis.call('TYPE', key(name)).ok
   if kind ~= 'none' and kind ~= 'zset' then error('WRONGTYPE ' .. key(name) .. ' is a ' .. kind) end
 end
-for _, item in ipairs(items) do
-  if item.outcome == 'queued' then zset('pending:' .. item.account) zset('accounts') zset('due') end
+for i, at in ipairs(places) do
+  if outcomes[i] == 'queued' then zset('pending:' .. ARGV[at + 6]) zset('accounts') zset('due') end
 end
 
 -- Writes from here on. The first is one that a full Redis refuses: the others would pass it after an XACK.
-redis.call('HINCRBY', key('stats'), 'accepted', 0)
-local outcomes = {}
-for i, item in ipairs(items) do
-  local target, fields = job_key(item.id), item.fields
-  if item.outcome == 'queued' or item.outcome == 'failed' then
-    forget_end(item.id)
-    local seq = redis.call('HINCRBY', key('stats'), 'accepted', 1)
-    for _, text in ipairs({ 'id', item.id, 'v', '1', 'state', item.outcome, 'account', item.account, 'priority',
-      item.priority, 'created_at', int(now), 'seq', seq, 'fence', '0', 'attempts', '0', 'polls', '0',
-      'fingerprint', item.fingerprint, 'entry_id', item.entry }) do fields[#fields + 1] = text end
-    if item.request and item.keep then fields[#fields + 1] = 'request' fields[#fields + 1] = item.request end
-    set_fields(target, fields)
-    if item.outcome == 'failed' then
-      redis.call('HSET', target, 'error', item.error, 'finished_at', int(now))
-      count('rejected')
-      end_job(item.id, 'failed')
-    elseif item.run_at > now then
-      redis.call('HSET', target, 'next_at', int(item.run_at))
-      redis.call('ZADD', key('due'), int(item.run_at), item.id)
-    else
-      redis.call('ZADD', key('pending:' .. item.account), pending_score(item.priority, seq), item.id)
-      wake(item.account, now)
-    end
-    event(item.id, item.outcome, '', worker, '')
-  elseif item.outcome == 'conflict' then
-    if not is_newer(redis.pcall('HGET', target, 'v')) then redis.call('HINCRBY', target, 'conflicts', 1) end
-    count('conflicts')
-    event(item.id, '', '', worker, 'conflict: entry ' .. item.entry .. ' asks for something else under this id')
-  elseif item.outcome == 'known' then
-    count('duplicates')
+local seq = redis.call('HINCRBY', key('stats'), 'accepted', #new) - #new
+-- Earlier jobs of these ids expired: what they left must not be taken for the new ones'.
+if #new > 0 then
+  local results = {}
+  for i, id in ipairs(new) do results[i] = key('result:' .. id) end
+  for _, index in ipairs({ 'completed', 'failed', 'timed_out', 'cancelled', 'links' }) do
+    redis.call('ZREM', key(index), unpack(new))
   end
-  redis.call('XACK', key('inbox'), 'workers', item.entry)
-  redis.call('XDEL', key('inbox'), item.entry)
-  outcomes[i] = item.outcome
+  redis.call('UNLINK', unpack(results))
+  redis.pcall('ZREM', key('callbacks'), unpack(new))
+  redis.pcall('ZREM', key('callback_failed'), unpack(new))
 end
-return outcomes
+
+local time, written, due, pending = int(now), 0, {}, {}
+local function begin(at, state, request)
+  local entry, id, run_at, account, priority = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 5]), ARGV[at + 6], ARGV[at + 7]
+  local job = job_key(id)
+  seq, written = seq + 1, written + 1
+  local fields = { 'id', id, 'v', '1', 'state', state, 'account', account, 'priority', priority, 'created_at', time,
+    'seq', int(seq), 'fence', '0', 'attempts', '0', 'polls', '0', 'fingerprint', ARGV[at + 8], 'entry_id', entry,
+    unpack(ARGV, at + 11, at + 10 + ARGV[at + 10]) }
+  -- Together with the others: a hash that grows by a long field is made anew.
+  if request then fields[#fields + 1] = 'request' fields[#fields + 1] = request end
+  redis.call('HSET', job, unpack(fields))
+  if state == 'failed' then
+    redis.call('HSET', job, 'error', ARGV[at + 4], 'finished_at', time)
+    count('rejected')
+    end_job(id, 'failed')
+  elseif run_at > now then
+    redis.call('HSET', job, 'next_at', int(run_at))
+    due[#due + 1] = int(run_at)
+    due[#due + 1] = id
+  else
+    local list = pending[account]
+    if not list then list = {} pending[account] = list end
+    list[#list + 1] = pending_score(priority, seq)
+    list[#list + 1] = id
+  end
+  event(id, state, '', worker, '')
+end

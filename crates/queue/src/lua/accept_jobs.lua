@@ -10,46 +10,52 @@
 -- Returns: for each item, in order: queued | failed | known | conflict | gone; all of them reset in another life of the queue,
 -- or newer where its layout is newer than this
 -- Refuses in a full Redis: nothing new starts there.
-local worker, total = ARGV[3], tonumber(ARGV[5])
-local items, seen, position = {}, {}, 6
-if is_reset(ARGV[4]) then
-  for i = 1, total do items[i] = 'reset' end
-  return items
+local worker, total, inbox = ARGV[3], tonumber(ARGV[5]), key('inbox')
+local outcomes, first = {}, 6
+local refused = is_reset(ARGV[4]) and 'reset' or is_newer_layout() and 'newer'
+if refused then
+  for i = 1, total do outcomes[i] = refused end
+  return outcomes
 end
-if is_newer_layout() then
-  for i = 1, total do items[i] = 'newer' end
-  return items
-end
-
+-- Where each item begins: in place of a table for each, which is most of what a call costs.
+local places, position = {}, first
 for i = 1, total do
-  local item = { entry = ARGV[position], id = ARGV[position + 1], verdict = ARGV[position + 2],
-    error = ARGV[position + 4], run_at = tonumber(ARGV[position + 5]), account = ARGV[position + 6],
-    priority = ARGV[position + 7], fingerprint = ARGV[position + 8], keep = ARGV[position + 9] == '1', fields = {} }
-  local n = tonumber(ARGV[position + 10])
-  for f = position + 11, position + 10 + n do item.fields[#item.fields + 1] = ARGV[f] end
-  local known = ARGV[position + 3] == '1'
-  position = position + 11 + n
+  places[i] = position
+  position = position + 11 + ARGV[position + 10]
+end
 
+-- Entries that were read together mostly stand side by side. Those of others between them are at most as many as asked for.
+local waiting = {}
+if total > 1 then
+  for _, entry in ipairs(redis.call('XRANGE', inbox, ARGV[first], ARGV[places[total]], 'COUNT', total)) do
+    waiting[entry[1]] = entry[2]
+  end
+end
+
+local seen, requests, new = {}, {}, {}
+for i, at in ipairs(places) do
+  local entry, id, job = ARGV[at], ARGV[at + 1], job_key(ARGV[at + 1])
   -- An entry that another worker took meanwhile must not come back to life: its job may have ended and expired.
-  local entry = redis.call('XRANGE', key('inbox'), item.entry, item.entry)[1]
-  if not entry then
-    item.outcome = 'gone'
+  local fields = waiting[entry] or (redis.call('XRANGE', inbox, entry, entry)[1] or {})[2]
+  if not fields then
+    outcomes[i] = 'gone'
   else
-    local there = seen[item.id] or redis.pcall('HGET', job_key(item.id), 'fingerprint')
-    if type(there) == 'table' then there = '?' -- A key of another type: not ours to touch.
-    elseif not there and redis.call('EXISTS', job_key(item.id)) == 1 then there = '' end
+    local there = seen[id]
+    if not there and redis.call('EXISTS', job) == 1 then
+      there = redis.pcall('HGET', job, 'fingerprint') or ''
+      if type(there) == 'table' then there = '?' end -- A key of another type: not ours to touch.
+    end
     if there then
-      item.outcome = there == item.fingerprint and 'known' or 'conflict'
+      outcomes[i] = there == ARGV[at + 8] and 'known' or 'conflict'
     else
-      if item.verdict == 'accept' and not known and redis.call('EXISTS', key('account:' .. item.account)) == 0 then
-        item.verdict = 'reject'
-      end
-      item.outcome = item.verdict == 'accept' and 'queued' or 'failed'
-      seen[item.id] = item.fingerprint
-      for f = 1, #entry[2], 2 do
-        if entry[2][f] == 'request' then item.request = entry[2][f + 1] break end
+      local knows = ARGV[at + 3] == '1' or redis.call('EXISTS', key('account:' .. ARGV[at + 6])) == 1
+      outcomes[i] = ARGV[at + 2] == 'accept' and knows and 'queued' or 'failed'
+      seen[id], new[#new + 1] = ARGV[at + 8], id
+      if ARGV[at + 9] == '1' then
+        for f = 1, #fields, 2 do
+          if fields[f] == 'request' then requests[i] = fields[f + 1] break end
+        end
       end
     end
   end
-  items[i] = item
 end

@@ -21,6 +21,16 @@ impl App {
         self.settle_policy.kept_for - self.rules.interval
     }
 
+    /// Until when the answer of a look is of use that was asked for at `asked`, with its claim, and when its lease is renewed.
+    ///
+    /// A whole request fits in: where looks are further apart than a lease leaves room for, whoever outlives this worker may
+    /// look a little early.
+    pub(crate) fn claimed_lease(&self, asked: Instant) -> (Instant, Instant) {
+        let answer_in = self.lease.saturating_sub(self.rules.interval);
+        let answer_by = asked + answer_in.max(self.request_timeout);
+        (answer_by, Instant::now() + self.renew())
+    }
+
     /// How long after the time of such a look its lease is renewed.
     pub(crate) fn renew_kept(&self) -> Duration {
         self.look_for() / 2
