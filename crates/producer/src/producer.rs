@@ -180,42 +180,30 @@ impl Producer {
         done
     }
 
+    /// While Redis takes in a chunk the next one is made and checked.
     async fn append_all(&self, jobs: impl IntoIterator<Item = NewJob>) -> Result<Vec<JobId>, Interrupted> {
-        let mut ids = Vec::new();
-        let mut chunk = Vec::new();
-        let mut bytes = 0;
-        for job in jobs {
-            match job.to_fields() {
-                Ok(fields) => {
-                    bytes += fields.size();
-                    chunk.push(fields);
-                }
+        let (mut ids, mut jobs) = (Vec::new(), jobs.into_iter());
+        let mut chunk = next_chunk(&mut jobs);
+        loop {
+            let fields = match chunk {
+                Ok(fields) if fields.is_empty() => return Ok(ids),
+                Ok(fields) => fields,
+                Err(error) => return Err(Interrupted { ids, error }),
+            };
+            let (appended, next) =
+                tokio::join!(biased; self.append(fields, &mut ids), async { next_chunk(&mut jobs) });
+            match appended {
+                Ok(()) => chunk = next,
                 Err(error) => return Err(Interrupted { ids, error }),
             }
-            if chunk.len() >= CHUNK || bytes >= CHUNK_BYTES {
-                bytes = 0;
-                self.append(&mut chunk, &mut ids)
-                    .await
-                    .map_err(|error| Interrupted {
-                        ids: ids.clone(),
-                        error,
-                    })?;
-            }
-        }
-        match self.append(&mut chunk, &mut ids).await {
-            Ok(()) => Ok(ids),
-            Err(error) => Err(Interrupted { ids, error }),
         }
     }
 
-    async fn append(&self, chunk: &mut Vec<Fields>, ids: &mut Vec<JobId>) -> Result<(), Error> {
-        if chunk.is_empty() {
-            return Ok(());
-        }
+    async fn append(&self, chunk: Vec<Fields>, ids: &mut Vec<JobId>) -> Result<(), Error> {
         let slices: Vec<_> = chunk.iter().map(Fields::as_slices).collect();
         let entries: Vec<&[(&str, &[u8])]> = slices.iter().map(Vec::as_slice).collect();
         let entry_ids = self.queue.append_many(&entries).await?;
-        for (fields, entry_id) in chunk.drain(..).zip(entry_ids) {
+        for (fields, entry_id) in chunk.into_iter().zip(entry_ids) {
             ids.push(job_id(fields, entry_id)?);
         }
         Ok(())
@@ -254,6 +242,20 @@ impl Producer {
     pub fn waiter(&self, id: &JobId) -> Waiter {
         Waiter::new(self.clone(), id.clone())
     }
+}
+
+/// The next jobs that go together, checked; none at the end.
+fn next_chunk(jobs: &mut impl Iterator<Item = NewJob>) -> Result<Vec<Fields>, Error> {
+    let (mut chunk, mut bytes) = (Vec::new(), 0);
+    for job in jobs {
+        let fields = job.to_fields()?;
+        bytes += fields.size();
+        chunk.push(fields);
+        if chunk.len() >= CHUNK || bytes >= CHUNK_BYTES {
+            break;
+        }
+    }
+    Ok(chunk)
 }
 
 /// The caller's id, or the one that Redis gave the entry.

@@ -56,21 +56,22 @@ impl Queue {
         call.arg(worker).arg(self.mark()).arg(items.len());
         for item in items {
             let job = item.judged.job();
-            let unknown = gammaq_job::JobError::new(
-                gammaq_job::ErrorKind::UnknownAccount,
-                format!("account: no worker has an API key for \"{}\"", job.account),
-            );
+            let unknown = || {
+                let why = format!("account: no worker has an API key for \"{}\"", job.account);
+                gammaq_job::JobError::new(gammaq_job::ErrorKind::UnknownAccount, why).to_json()
+            };
             let (verdict, error, keep) = match &item.judged {
-                Judged::Accepted(_) => ("accept", unknown, true),
+                Judged::Accepted(_) if item.account_known => ("accept", String::new(), true),
+                Judged::Accepted(_) => ("accept", unknown(), true),
                 Judged::Rejected {
                     error, keep_request, ..
-                } => ("reject", error.clone(), *keep_request),
+                } => ("reject", error.to_json(), *keep_request),
             };
             call.arg(&item.entry_id)
                 .arg(job.id.as_str())
                 .arg(verdict)
                 .arg(u8::from(item.account_known));
-            call.arg(error.to_json())
+            call.arg(error)
                 .arg(job.run_at.unwrap_or(0))
                 .arg(job.account.as_str())
                 .arg(job.priority);

@@ -26,19 +26,19 @@ if #new > 0 then
   redis.pcall('ZREM', key('callback_failed'), unpack(new))
 end
 
-local time, written, due, pending = int(now), 0, {}, {}
+local written, due, pending = 0, {}, {}
 local function begin(at, state, request)
   local entry, id, run_at, account, priority = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 5]), ARGV[at + 6], ARGV[at + 7]
   local job = job_key(id)
   seq, written = seq + 1, written + 1
-  local fields = { 'id', id, 'v', '1', 'state', state, 'account', account, 'priority', priority, 'created_at', time,
-    'seq', int(seq), 'fence', '0', 'attempts', '0', 'polls', '0', 'fingerprint', ARGV[at + 8], 'entry_id', entry,
+  local fields = { 'id', id, 'v', '1', 'state', state, 'account', account, 'priority', priority, 'created_at', now_text,
+    'seq', whole(seq), 'fence', '0', 'attempts', '0', 'polls', '0', 'fingerprint', ARGV[at + 8], 'entry_id', entry,
     unpack(ARGV, at + 11, at + 10 + ARGV[at + 10]) }
   -- Together with the others: a hash that grows by a long field is made anew.
   if request then fields[#fields + 1] = 'request' fields[#fields + 1] = request end
   redis.call('HSET', job, unpack(fields))
   if state == 'failed' then
-    redis.call('HSET', job, 'error', ARGV[at + 4], 'finished_at', time)
+    redis.call('HSET', job, 'error', ARGV[at + 4], 'finished_at', now_text)
     count('rejected')
     end_job(id, 'failed')
   elseif run_at > now then

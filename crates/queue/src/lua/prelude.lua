@@ -12,6 +12,7 @@ local function job_key(id) return base .. 'job:' .. id end
 local function int(n) return string.format('%.0f', n) end
 -- The same for a whole number, at half the cost; for what every look writes.
 local function whole(n) return string.format('%d', n) end
+local now_text = whole(now)
 
 -- Out of memory is raised at a script's first write only, and only if that write may grow memory. A script that
 -- records what was paid for begins with one that can't, and so runs in a full Redis too.
@@ -33,7 +34,7 @@ end
 local function count(name) redis.pcall('HINCRBY', key('stats'), name, 1) end
 
 -- What the jobs of this call moved, as ` from>to` for each move that was not told yet: workers count them.
-local moves = {}
+local moves, stream = {}, key('events')
 local function told_moves()
   if #moves == 0 then return '' end
   local text = table.concat(moves)
@@ -43,8 +44,8 @@ end
 
 local function event(id, state, from, worker, note, by)
   if state ~= '' and state ~= from then moves[#moves + 1] = ' ' .. from .. '>' .. state end
-  redis.call('XADD', key('events'), 'MAXLEN', '~', events_cap, '*', 'id', id, 'state', state, 'from', from,
-    'at', int(now), 'worker', worker, 'by', by or '', 'note', note)
+  redis.call('XADD', stream, 'MAXLEN', '~', events_cap, '*', 'id', id, 'state', state, 'from', from,
+    'at', now_text, 'worker', worker, 'by', by or '', 'note', note)
 end
 
 -- While an operator pauses the whole queue nothing new begins; what is paid for is looked at as ever.

@@ -16,7 +16,8 @@ use crate::traces::Accepting;
 pub(crate) const BLOCK: Duration = Duration::from_millis(700);
 /// Entries of one read: doubles while they are small and plenty.
 const FIRST_COUNT: usize = 16;
-const MAX_COUNT: usize = 256;
+/// Redis does nothing else for as long as a call takes: these are a few milliseconds.
+const MAX_COUNT: usize = 128;
 /// About the most bytes of one call of the script.
 const CALL_BYTES: usize = 4 * 1024 * 1024;
 /// Consumers that hold nothing and were not heard of for so long are forgotten.
@@ -26,11 +27,14 @@ const FORGET_AFTER: Duration = Duration::from_secs(3600);
 ///
 /// A read is never dropped half-way: Redis would have given its entries to this worker, and no other would see
 /// them before a lease has passed.
+///
+/// While Redis makes jobs of the entries of one read, the next ones are read and judged.
 pub(crate) async fn run(app: Arc<App>, reader: Queue) {
     let mut count = FIRST_COUNT;
     let mut next_take_over = Instant::now();
     let mut failures = 0_u32;
     let mut again = Again::default();
+    let mut judged = Vec::new();
     while !app.stop.is_cancelled() {
         app.pulses.intake.beat();
         if app.halt.is_halted() {
@@ -43,22 +47,28 @@ pub(crate) async fn run(app: Arc<App>, reader: Queue) {
             if take_over {
                 take_over_entries(&app).await?;
             }
-            match again.after() {
+            let entries = match again.after() {
                 Some(after) => app.queue.read_again(&app.worker, &after, FIRST_COUNT).await,
                 None => reader.read_inbox(&app.worker, count, BLOCK).await,
-            }
+            }?;
+            let (next, last) = (
+                next_count(count, &entries),
+                entries.last().map(|it| it.id.clone()),
+            );
+            Ok((next, last, judge_all(&app, entries)))
         };
-        let read = read.await;
+        let accepting = accept_all(&app, std::mem::take(&mut judged));
+        let (read, ()) = tokio::join!(biased; read, accepting);
         if take_over && read.is_ok() {
             next_take_over = Instant::now() + app.lease / 2;
         }
         match read {
-            Ok(entries) => {
+            Ok((next, last, batches)) => {
                 failures = 0;
                 app.vitals.asked();
-                count = next_count(count, &entries);
-                again.went_on(entries.last().map(|entry| entry.id.clone()));
-                accept(&app, entries).await;
+                count = next;
+                again.went_on(last);
+                judged = batches;
             }
             Err(error) => {
                 again.begin();
@@ -78,6 +88,7 @@ pub(crate) async fn run(app: Arc<App>, reader: Queue) {
             }
         }
     }
+    accept_all(&app, judged).await;
     app.pulses.intake.rest();
 }
 
@@ -162,7 +173,7 @@ async fn take_over_entries(app: &App) -> Result<(), Error> {
                 entries = entries.len(),
                 "took over entries of the inbox that another worker left"
             );
-            accept(app, entries).await;
+            accept_all(app, judge_all(app, entries)).await;
         }
         if next == "0-0" || next.is_empty() || app.stop.is_cancelled() {
             break;
@@ -179,9 +190,9 @@ struct Batch {
     spans: Vec<Accepting>,
 }
 
-/// Accepts entries, in calls of bounded size.
-async fn accept(app: &App, entries: Vec<InboxEntry>) {
-    let mut batch = Batch::default();
+/// Judges entries, and puts them together into calls of bounded size.
+fn judge_all(app: &App, entries: Vec<InboxEntry>) -> Vec<Batch> {
+    let (mut batches, mut batch) = (Vec::new(), Batch::default());
     let mut bytes = 0;
     for entry in entries {
         bytes += size(&entry);
@@ -201,11 +212,18 @@ async fn accept(app: &App, entries: Vec<InboxEntry>) {
             account_known,
         });
         if bytes > CALL_BYTES {
-            accept_items(app, std::mem::take(&mut batch)).await;
+            batches.push(std::mem::take(&mut batch));
             bytes = 0;
         }
     }
-    accept_items(app, batch).await;
+    batches.push(batch);
+    batches
+}
+
+async fn accept_all(app: &App, batches: Vec<Batch>) {
+    for batch in batches {
+        accept_items(app, batch).await;
+    }
 }
 
 /// Tries at least once, and again until Redis has them or the worker is to stop.
