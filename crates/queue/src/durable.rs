@@ -53,6 +53,8 @@ impl Queue {
     /// The same queue, whose intents and generations count as stored only where `durability` says.
     #[must_use]
     pub fn durable(mut self, durability: Durability) -> Self {
+        // What goes together goes the same way.
+        self.together = Arc::default();
         let proof = match durability {
             Durability::None => {
                 self.durable = None;

@@ -1,7 +1,7 @@
 //! What can go wrong with Redis, by what there is to do about it.
 
 /// An error by reaction.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, Clone, thiserror::Error)]
 pub enum Error {
     /// Redis can't be reached or can't answer now; the command certainly did not run.
     #[error("Redis can't be reached: {0}")]

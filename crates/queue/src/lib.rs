@@ -41,6 +41,7 @@ pub mod settle;
 pub mod spending;
 pub mod submit;
 pub mod sweep;
+mod together;
 mod value;
 
 use std::num::NonZeroU64;
@@ -82,6 +83,7 @@ pub struct Queue {
     mark: Arc<OnceLock<String>>,
     durable: Option<Arc<durable::Durable>>,
     moves: Arc<moves::Moves>,
+    together: Arc<submit::Together>,
 }
 
 impl Queue {
@@ -94,6 +96,7 @@ impl Queue {
             mark: Arc::default(),
             durable: None,
             moves: Arc::default(),
+            together: Arc::default(),
         }
     }
 
@@ -119,7 +122,11 @@ impl Queue {
 
     /// The same queue over a connection of its own, for reads that block.
     pub fn on(&self, link: Arc<Link>) -> Self {
-        Self { link, ..self.clone() }
+        Self {
+            link,
+            together: Arc::default(),
+            ..self.clone()
+        }
     }
 }
 

@@ -17,8 +17,8 @@ macro_rules! scripts {
 scripts! {
     ACCEPT_JOBS = "callback" "result" "accept_jobs" "accept_items" "accept_loop";
     CLAIM_JOBS = "callback" "result" "account" "floor" "cancel" "claim_jobs" "claim_gates" "claim_ends" "claim_due" "claim_pending";
-    BEGIN_SUBMIT = "account" "begin_submit";
-    RECORD_GENERATION = "callback" "result" "account" "pauses" "spending" "cancel" "record_generation";
+    BEGIN_SUBMIT = "account" "each" "begin_submit";
+    RECORD_GENERATION = "callback" "result" "account" "pauses" "spending" "cancel" "each" "extra_generation" "record_generation";
     SETTLE_JOBS = "callback" "result" "account" "pauses" "floor" "spending" "cancel" "progress" "settle_jobs" "settle_pending" "exports" "settle_items" "settle_loop";
     KEEP_JOBS = "keep_jobs";
     READ_RECALLS = "read_recalls";

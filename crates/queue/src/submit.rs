@@ -2,18 +2,22 @@
 
 use std::time::Duration;
 
-use gammaq_job::State;
-
 use crate::script::{BEGIN_SUBMIT, RECORD_GENERATION};
-use crate::{Error, Queue, ms, value};
+use crate::{Error, Queue, ms, together, value};
 
 /// What `begin_submit` is sent; see its header.
 #[cfg(test)]
-pub(crate) const BEGIN_ARGV: &str = "events_cap ttl_ms worker id fence not_after lease_ms base_url queue_id";
+pub(crate) const BEGIN_ARGV: &str = "events_cap ttl_ms queue_id item...";
 /// What `record_generation` is sent; see its header.
 #[cfg(test)]
-pub(crate) const RECORD_ARGV: &str =
-    "events_cap ttl_ms worker id fence generation_id delay_ms timeout_ms probe account slot field...";
+pub(crate) const RECORD_ARGV: &str = "events_cap ttl_ms item...";
+
+/// Submits of many jobs go together.
+#[derive(Debug, Default)]
+pub(crate) struct Together {
+    begun: together::Together,
+    made: together::Together,
+}
 
 /// Whether a submit may go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,29 +87,27 @@ impl Queue {
         lease: Duration,
         base_url: &str,
     ) -> Result<Begun, Error> {
-        let mut call = self.call(&BEGIN_SUBMIT);
-        call.arg(worker)
-            .arg(id)
-            .arg(fence)
-            .arg(not_after)
-            .arg(ms(lease))
-            .arg(base_url)
-            .arg(self.mark());
-        let began = |answer: &redis::Value| match answer {
-            redis::Value::Array(parts) => parts.first().map(value::text).as_deref() == Some("ok"),
-            _ => false,
+        let item = vec![
+            worker.to_owned(),
+            id.to_owned(),
+            fence.to_string(),
+            not_after.to_string(),
+            ms(lease).to_string(),
+            base_url.to_owned(),
+        ];
+        let run = async |items: Vec<Vec<String>>| {
+            let mut call = self.call(&BEGIN_SUBMIT);
+            call.arg(self.mark()).arg(&items);
+            value::texts(self.invoke_durably(&call, together::is_ok).await?)
         };
-        let answer = value::texts(self.invoke_durably(&call, began).await?)?;
-        Ok(match answer.first().map(String::as_str) {
-            Some("ok") => {
-                self.moves.count(Some(State::Queued), State::Submitting);
-                Begun::Yes
-            }
-            Some("reset") => Begun::Reset,
-            Some("stale") => Begun::Stale,
-            Some("late") => Begun::Late,
-            Some("paused") => Begun::Paused,
-            _ => return Err(Error::Refused(format!("begin_submit answered {answer:?}"))),
+        let answer = self.together.begun.ask(item, run).await?;
+        Ok(match self.moves.told(&answer) {
+            "ok" => Begun::Yes,
+            "reset" => Begun::Reset,
+            "stale" => Begun::Stale,
+            "late" => Begun::Late,
+            "paused" => Begun::Paused,
+            other => return Err(Error::Refused(format!("begin_submit answered {other}"))),
         })
     }
 
@@ -118,21 +120,29 @@ impl Queue {
         worker: &str,
         generation: &Generation<'_>,
     ) -> Result<Recorded, Error> {
-        let mut call = self.call(&RECORD_GENERATION);
-        call.arg(worker)
-            .arg(generation.id)
-            .arg(generation.fence)
-            .arg(generation.generation_id);
-        call.arg(ms(generation.first_look))
-            .arg(ms(generation.timeout))
-            .arg(u8::from(generation.probe));
-        call.arg(generation.account).arg(generation.slot);
+        let mut item = vec![
+            worker.to_owned(),
+            generation.id.to_owned(),
+            generation.fence.to_string(),
+            generation.generation_id.to_owned(),
+            ms(generation.first_look).to_string(),
+            ms(generation.timeout).to_string(),
+            u8::from(generation.probe).to_string(),
+            generation.account.to_owned(),
+            generation.slot.to_owned(),
+            (generation.fields.len() * 2).to_string(),
+        ];
         for (name, value) in generation.fields {
-            call.arg(*name).arg(value);
+            item.extend([(*name).to_owned(), value.clone()]);
         }
         // Each of its answers is a write, so that the proof is one of this generation.
-        let word = value::text(&self.invoke_durably(&call, |_| true).await?);
-        Ok(match self.moves.told(&word) {
+        let run = async |items: Vec<Vec<String>>| {
+            let mut call = self.call(&RECORD_GENERATION);
+            call.arg(&items);
+            value::texts(self.invoke_durably(&call, |_| true).await?)
+        };
+        let answer = self.together.made.ask(item, run).await?;
+        Ok(match self.moves.told(&answer) {
             "ok" => Recorded::Generating,
             "known" => Recorded::Known,
             "recorded" => Recorded::Kept,

@@ -1,80 +1,72 @@
--- Records the generation that Gamma made for a job. Never refused: it was paid for. Safe to run twice.
+-- Records generations that Gamma made for jobs. Never refused: they were paid for. Safe to run twice.
 -- KEYS: base
--- ARGV: events_cap ttl_ms worker id fence generation_id delay_ms timeout_ms probe account slot field...
---   delay_ms    until the first look;  timeout_ms  until the deadline
---   account     and slot: the submit's place in the budget, known here even if the record is gone
---   field...    names and values of the record to set where the generation becomes the job's
--- Returns: ok | known | recorded | extra | missing; after it each move of the job, as ` from>to`
+-- ARGV: events_cap ttl_ms item...
+-- item: worker id fence generation_id delay_ms timeout_ms probe account slot n field...
+--   delay_ms    until the first look;  timeout_ms  until the deadline;  account and slot: its place in the budget, if the record is gone
+--   n           how many texts of field follow: names and values of the record to set where the generation becomes the job's
+-- Returns: for each item, in order: ok | known | recorded | extra | missing | failed and why; after it each move of the job, as ` from>to`
 --   ok: polled from now on, or cancelled where that was asked for; known: it was recorded before; recorded: kept on a job that is over or
 --   that someone else submits, or beside what a newer version wrote; extra: the job has another generation already; missing: no such job, said in `events`
 -- Works in a full Redis.
-local worker, id, fence, generation = ARGV[3], ARGV[4], ARGV[5], ARGV[6]
-local r = redis.pcall('HMGET', job_key(id), 'state', 'fence', 'generation_id', 'extra_generation_id', 'account', 'slot',
-  'attempts', 'v')
-local state, known, extra = r[1], r[3] or '', r[4] or ''
-local mine, newer = r[2] == fence, is_newer(r[8])
+-- A slot is named by the attempts before it.
 local function is_last(slot, attempts) return tonumber(string.match(slot, '%.(%d+)$')) == (tonumber(attempts) or 0) - 1 end
+local function record(at)
+  local worker, id, fence, generation = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
+  local account, place = ARGV[at + 7], ARGV[at + 8]
+  local r = redis.pcall('HMGET', job_key(id), 'state', 'fence', 'generation_id', 'extra_generation_id', 'account', 'slot',
+    'attempts', 'v')
+  local state, known, extra = r[1], r[3] or '', r[4] or ''
+  local mine, newer = r[2] == fence, is_newer(r[8])
 
--- Writes from here on.
-pass_when_full()
-if not state then
-  score_slot(ARGV[10], ARGV[11])
-  count('extra_generations')
-  event(id, '', '', worker, 'generation ' .. generation .. ' belongs to a job that is gone')
-  return 'missing'
-end
-if known == generation or string.find(',' .. extra .. ',', ',' .. generation .. ',', 1, true) then
-  -- A write all the same: who repeats this wants a proof that it is stored, and one is given for writes alone.
-  redis.call('HSET', job_key(id), known ~= '' and 'generation_id' or 'extra_generation_id', known ~= '' and known or extra)
-  return 'known'
-end
-score_slot(ARGV[10], ARGV[11])
-spend_submit(ARGV[10])
-if ARGV[9] == '1' then unpause(ARGV[10], id, worker) end
-if known ~= '' or newer then
-  -- What a newer version does with a generation isn't known here: beside its own it can't be mistaken.
-  redis.call('HSET', job_key(id), 'extra_generation_id', extra == '' and generation or extra .. ',' .. generation)
-  count('extra_generations')
-  event(id, state, state, worker, (newer and 'kept beside a record of a newer version: ' or
-    'a second generation was made and paid for: ') .. generation)
-  if newer then return 'recorded' end
-  if mine and state == 'submitting' then
-    redis.call('HSET', job_key(id), 'state', 'generating', 'worker', '', 'slot', '', 'next_at', int(now))
-    redis.call('ZADD', key('due'), int(now), id)
-    event(id, 'generating', state, worker, '') carry_out_wish(id, worker)
+  -- Writes from here on.
+  if not state then
+    score_slot(account, place)
+    count('extra_generations')
+    event(id, '', '', worker, 'generation ' .. generation .. ' belongs to a job that is gone')
+    return 'missing'
   end
+  if known == generation or string.find(',' .. extra .. ',', ',' .. generation .. ',', 1, true) then
+    -- A write all the same: who repeats this wants a proof that it is stored, and one is given for writes alone.
+    redis.call('HSET', job_key(id), known ~= '' and 'generation_id' or 'extra_generation_id', known ~= '' and known or extra)
+    return 'known'
+  end
+  score_slot(account, place)
+  spend_submit(account)
+  if ARGV[at + 6] == '1' then unpause(account, id, worker) end
+  if known ~= '' or newer then
+    return keep_beside({ id = id, state = state, extra = extra, mine = mine, newer = newer }, generation, worker)
+  end
+  redis.call('HSET', job_key(id), 'generation_id', generation, 'submitted_at', int(now), 'deadline', int(now + ARGV[at + 5]))
+  count('submitted')
+  if state == 'ambiguous' or state == 'queued' or (state == 'submitting' and mine) then
+    local fields = { 'state', 'generating', 'worker', '', 'next_at', int(now + ARGV[at + 4]), 'slot', '', 'last_error', '',
+      'submit_failures', '', unpack(ARGV, at + 10, at + 9 + ARGV[at + 9]) }
+    if state == 'queued' then
+      -- A resubmit was decided, but not begun: whoever holds the job can't begin it any more.
+      redis.call('ZREM', key('pending:' .. r[5]), id)
+      if r[6] and r[6] ~= '' then release_slot(r[5], r[6]) end
+    end
+    if not mine or state ~= 'submitting' then
+      redis.call('HSET', job_key(id), 'fence', int((tonumber(r[2]) or 0) + 1))
+      redis.call('HDEL', job_key(id), 'error', 'finished_at')
+    end
+    set_fields(job_key(id), fields)
+    redis.call('ZREM', key('ambiguous'), id)
+    redis.call('DEL', key('result:' .. id))
+    redis.call('ZADD', key('due'), int(now + ARGV[at + 4]), id)
+    local note = state == 'submitting' and '' or 'the answer came late'
+    -- An earlier submit's answer: the last one is still unclear.
+    if state == 'ambiguous' and not is_last(place, r[7]) then
+      note = 'the answer of an earlier submit came late; whether Gamma accepted the last one too is not known'
+      add_warning(id, note)
+    end
+    event(id, 'generating', state, worker, note)
+    carry_out_wish(id, worker)
+    return 'ok'
+  end
+  event(id, state, state, worker, 'generation ' .. generation .. ' recorded late')
   write_result(id, 'keep')
-  return 'extra' .. told_moves()
+  return 'recorded'
 end
-redis.call('HSET', job_key(id), 'generation_id', generation, 'submitted_at', int(now), 'deadline', int(now + ARGV[8]))
-count('submitted')
-if state == 'ambiguous' or state == 'queued' or (state == 'submitting' and mine) then
-  local fields = { 'state', 'generating', 'worker', '', 'next_at', int(now + ARGV[7]),
-    'slot', '', 'last_error', '', 'submit_failures', '' }
-  for i = 12, #ARGV do fields[#fields + 1] = ARGV[i] end
-  if state == 'queued' then
-    -- A resubmit was decided, but not begun: whoever holds the job can't begin it any more.
-    redis.call('ZREM', key('pending:' .. r[5]), id)
-    if r[6] and r[6] ~= '' then release_slot(r[5], r[6]) end
-  end
-  if not mine or state ~= 'submitting' then
-    redis.call('HSET', job_key(id), 'fence', int((tonumber(r[2]) or 0) + 1))
-    redis.call('HDEL', job_key(id), 'error', 'finished_at')
-  end
-  set_fields(job_key(id), fields)
-  redis.call('ZREM', key('ambiguous'), id)
-  redis.call('DEL', key('result:' .. id))
-  redis.call('ZADD', key('due'), int(now + ARGV[7]), id)
-  local note = state == 'submitting' and '' or 'the answer came late'
-  -- An earlier submit's answer: the last one is still unclear. A slot is named by the attempts before it.
-  if state == 'ambiguous' and not is_last(ARGV[11], r[7]) then
-    note = 'the answer of an earlier submit came late; whether Gamma accepted the last one too is not known'
-    add_warning(id, note)
-  end
-  event(id, 'generating', state, worker, note)
-  carry_out_wish(id, worker)
-  return 'ok' .. told_moves()
-end
-event(id, state, state, worker, 'generation ' .. generation .. ' recorded late')
-write_result(id, 'keep')
-return 'recorded'
+pass_when_full()
+return each(3, function(at) return 10 + ARGV[at + 9] end, record)

@@ -50,3 +50,4 @@ mod snapshot;
 mod spending;
 mod submit;
 mod sweep;
+mod together;
