@@ -17,6 +17,8 @@ use crate::{Error, Interrupted, NewJob, WaitError, Waiter};
 /// The most entries, and about the most bytes, that are sent before their answers are read.
 const CHUNK: usize = 500;
 const CHUNK_BYTES: usize = 4 * 1024 * 1024;
+/// So long jobs are taken from the caller while a chunk is under way: much less than an answer may take.
+const MEANWHILE: Duration = Duration::from_millis(50);
 
 /// Which queue, and where. `Debug` leaves the address out: it may hold a password.
 #[derive(Clone)]
@@ -182,20 +184,25 @@ impl Producer {
 
     /// While Redis takes in a chunk the next one is made and checked.
     async fn append_all(&self, jobs: impl IntoIterator<Item = NewJob>) -> Result<Vec<JobId>, Interrupted> {
-        let (mut ids, mut jobs) = (Vec::new(), jobs.into_iter());
-        let mut chunk = next_chunk(&mut jobs);
+        let (mut ids, mut jobs) = (Vec::new(), jobs.into_iter().fuse());
+        let mut chunk = Chunk::default();
         loop {
-            let fields = match chunk {
-                Ok(fields) if fields.is_empty() => return Ok(ids),
-                Ok(fields) => fields,
-                Err(error) => return Err(Interrupted { ids, error }),
-            };
-            let (appended, next) =
-                tokio::join!(biased; self.append(fields, &mut ids), async { next_chunk(&mut jobs) });
-            match appended {
-                Ok(()) => chunk = next,
+            match chunk.fill(&mut jobs, None) {
+                Ok(()) if chunk.fields.is_empty() => return Ok(ids),
+                Ok(()) => {}
                 Err(error) => return Err(Interrupted { ids, error }),
             }
+            let mut next = Chunk::default();
+            let meanwhile = async {
+                // What is sent leaves first, and where jobs come slowly the answer is waited for without them.
+                tokio::task::yield_now().await;
+                next.fill(&mut jobs, Some(Instant::now() + MEANWHILE))
+            };
+            let (appended, filled) = tokio::join!(biased; self.append(chunk.fields, &mut ids), meanwhile);
+            if let Err(error) = appended.and(filled) {
+                return Err(Interrupted { ids, error });
+            }
+            chunk = next;
         }
     }
 
@@ -244,18 +251,29 @@ impl Producer {
     }
 }
 
-/// The next jobs that go together, checked; none at the end.
-fn next_chunk(jobs: &mut impl Iterator<Item = NewJob>) -> Result<Vec<Fields>, Error> {
-    let (mut chunk, mut bytes) = (Vec::new(), 0);
-    for job in jobs {
-        let fields = job.to_fields()?;
-        bytes += fields.size();
-        chunk.push(fields);
-        if chunk.len() >= CHUNK || bytes >= CHUNK_BYTES {
-            break;
+/// Jobs that go together, checked.
+#[derive(Debug, Default)]
+struct Chunk {
+    fields: Vec<Fields>,
+    bytes: usize,
+}
+
+impl Chunk {
+    /// Takes jobs until it is full, there are no more, or it is `until`.
+    fn fill(&mut self, jobs: &mut impl Iterator<Item = NewJob>, until: Option<Instant>) -> Result<(), Error> {
+        while self.fields.len() < CHUNK && self.bytes < CHUNK_BYTES {
+            let Some(job) = jobs.next() else {
+                break;
+            };
+            let fields = job.to_fields()?;
+            self.bytes += fields.size();
+            self.fields.push(fields);
+            if until.is_some_and(|until| Instant::now() >= until) {
+                break;
+            }
         }
+        Ok(())
     }
-    Ok(chunk)
 }
 
 /// The caller's id, or the one that Redis gave the entry.

@@ -1,5 +1,7 @@
 //! Jobs into the inbox.
 
+use std::time::Duration;
+
 use gammaq_producer::{Error, GenerationRequest, JobId, Kind, NewJob, Producer, ProducerSettings, State};
 use gammaq_testkit::{Redis, free_port};
 
@@ -90,6 +92,27 @@ async fn ten_thousand_jobs_keep_their_order() {
         (ms.parse::<u64>().unwrap(), number.parse::<u64>().unwrap())
     };
     assert!(given.len() > 4_000 && given.windows(2).all(|pair| entry(pair[0]) < entry(pair[1])));
+}
+
+/// They are read from somewhere while a chunk is under way, and that takes longer than an answer may.
+#[tokio::test]
+async fn jobs_that_come_slowly_are_waited_for_and_nothing_is_in_doubt() {
+    let redis = Redis::start().await;
+    let settings = ProducerSettings {
+        url: redis.url(),
+        response_timeout: Duration::from_millis(400),
+        ..ProducerSettings::default()
+    };
+    let producer = Producer::connect(settings).await.unwrap();
+    let jobs = (0..1_000).map(|n| {
+        if n >= 500 {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        job(&format!("j{n}"))
+    });
+    let ids = producer.enqueue_many(jobs).await.unwrap();
+    assert_eq!((ids.len(), ids[999].as_str()), (1_000, "j999"));
+    assert_eq!(redis.cli(&["XLEN", INBOX]).await, "1000");
 }
 
 #[tokio::test]

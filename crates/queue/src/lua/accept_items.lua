@@ -1,4 +1,5 @@
--- The second part of accept_jobs: writes the jobs. What they need of a key that all share is written in one command at the end.
+-- The second part of accept_jobs: writes the jobs. What they need of a key that all share is written in one command,
+-- and before them: an index that has an id without a record is put right, a record that is in no index waits for ever.
 
 -- No write may fail by type once the first is made.
 local checked = {}
@@ -13,7 +14,7 @@ for i, at in ipairs(places) do
 end
 
 -- Writes from here on. The first is one that a full Redis refuses: the others would pass it after an XACK.
-local seq = redis.call('HINCRBY', key('stats'), 'accepted', #new) - #new
+redis.call('HINCRBY', key('stats'), 'accepted', 0)
 -- Earlier jobs of these ids expired: what they left must not be taken for the new ones'.
 if #new > 0 then
   local results = {}
@@ -26,30 +27,40 @@ if #new > 0 then
   redis.pcall('ZREM', key('callback_failed'), unpack(new))
 end
 
-local written, due, pending = 0, {}, {}
-local function begin(at, state, request)
-  local entry, id, run_at, account, priority = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 5]), ARGV[at + 6], ARGV[at + 7]
-  local job = job_key(id)
-  seq, written = seq + 1, written + 1
-  local fields = { 'id', id, 'v', '1', 'state', state, 'account', account, 'priority', priority, 'created_at', now_text,
-    'seq', whole(seq), 'fence', '0', 'attempts', '0', 'polls', '0', 'fingerprint', ARGV[at + 8], 'entry_id', entry,
+local seq, written, due, pending = redis.call('HINCRBY', key('stats'), 'accepted', #new) - #new, 0, {}, {}
+local seqs = {}
+local function plan(i, at)
+  local id, run_at, account = ARGV[at + 1], tonumber(ARGV[at + 5]), ARGV[at + 6]
+  seq = seq + 1
+  seqs[i] = whole(seq)
+  if outcomes[i] == 'failed' then return end
+  local list = due
+  if run_at <= now then
+    list = pending[account] or {}
+    pending[account] = list
+  end
+  list[#list + 1] = run_at > now and int(run_at) or pending_score(ARGV[at + 7], seq)
+  list[#list + 1] = id
+end
+
+local function begin(i, at, state)
+  local entry, id, run_at, job = ARGV[at], ARGV[at + 1], tonumber(ARGV[at + 5]), job_key(ARGV[at + 1])
+  local fields = { 'id', id, 'v', '1', 'state', state, 'account', ARGV[at + 6], 'priority', ARGV[at + 7], 'created_at', now_text,
+    'seq', seqs[i], 'fence', '0', 'attempts', '0', 'polls', '0', 'fingerprint', ARGV[at + 8], 'entry_id', entry,
     unpack(ARGV, at + 11, at + 10 + ARGV[at + 10]) }
+  local function add(name, value)
+    fields[#fields + 1] = name
+    fields[#fields + 1] = value
+  end
   -- Together with the others: a hash that grows by a long field is made anew.
-  if request then fields[#fields + 1] = 'request' fields[#fields + 1] = request end
+  if requests[i] then add('request', requests[i]) end
+  if state == 'queued' and run_at > now then add('next_at', int(run_at)) end
   redis.call('HSET', job, unpack(fields))
+  written = written + 1
   if state == 'failed' then
     redis.call('HSET', job, 'error', ARGV[at + 4], 'finished_at', now_text)
     count('rejected')
     end_job(id, 'failed')
-  elseif run_at > now then
-    redis.call('HSET', job, 'next_at', int(run_at))
-    due[#due + 1] = int(run_at)
-    due[#due + 1] = id
-  else
-    local list = pending[account]
-    if not list then list = {} pending[account] = list end
-    list[#list + 1] = pending_score(priority, seq)
-    list[#list + 1] = id
   end
   event(id, state, '', worker, '')
 end

@@ -1,6 +1,7 @@
 -- Items of one call that have nothing to do with each other: what one of them comes to says nothing about the others.
 
--- What the server refuses to everybody, and only before a script's first write: then it is the call's answer.
+-- What the server refuses to everybody is the call's answer. Nothing was written by then; a disk that fails meanwhile may come
+-- between two writes in older servers, and then what was begun is found begun.
 local REFUSALS = { 'OOM ', 'MISCONF ', 'NOREPLICAS ', 'READONLY ' }
 
 -- Has `one` carried out for each item, from ARGV[first] on; it is given where the item begins, and `size` where the next one does.

@@ -197,3 +197,35 @@ async fn an_old_result_is_not_the_new_jobs() {
     bench.add("a").await;
     assert_eq!(bench.queue.result_text("a").await.unwrap(), None);
 }
+
+/// A break in the middle, as of a key that is no stream: nothing is lost by it, and nothing counted twice.
+#[tokio::test]
+async fn what_breaks_off_in_the_middle_is_taken_in_once_it_can_be() {
+    let bench = Bench::start().await;
+    for id in ["a", "b", "c"] {
+        let fields = [("request", REQUEST.as_bytes()), ("id", id.as_bytes())];
+        bench.queue.append(&fields).await.unwrap();
+    }
+    let entries = bench.queue.read_inbox("A", 9, millis(1)).await.unwrap();
+    let items: Vec<_> = entries.iter().map(|entry| item(entry, true)).collect();
+    // An index of the wrong type is found before anything is written, one way or the other.
+    for (key, left) in [("@links", 0), ("@pending:default", 0), ("@events", 1)] {
+        bench.cmd::<u64>(&["DEL", key]).await;
+        bench.cmd::<()>(&["SET", key, "mine"]).await;
+        let broken = bench.queue.accept_jobs("A", &items).await;
+        assert!(broken.is_err(), "{key}: {broken:?}");
+        assert_eq!(bench.cmd::<u64>(&["XLEN", "@inbox"]).await, 3, "{key}");
+        assert_eq!(bench.stat("accepted").await, left, "{key}");
+        bench.cmd::<u64>(&["DEL", key]).await;
+    }
+    // The first was written, and its entry was not taken off.
+    assert_eq!(bench.state("a").await, "queued");
+    assert_eq!(
+        bench.queue.accept_jobs("A", &items).await.unwrap(),
+        [Accepted::Known, Accepted::Queued, Accepted::Queued]
+    );
+    assert_eq!(bench.cmd::<u64>(&["XLEN", "@inbox"]).await, 0);
+    assert_eq!(bench.stat("accepted").await, 3);
+    let claimed = bench.claim("A", 9).await;
+    assert_eq!(crate::bench::ids(&claimed), ["a", "b", "c"]);
+}

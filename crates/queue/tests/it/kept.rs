@@ -151,3 +151,24 @@ async fn a_job_that_an_operator_moves_and_an_account_that_one_pauses_are_recalle
     assert_eq!(bench.tell_look(kept(&job, 2)).await, Settled::Stale);
     assert!(bench.cmd::<i64>(&["PTTL", "@recalls"]).await <= 60_000);
 }
+
+#[tokio::test]
+async fn a_renewal_that_comes_late_makes_no_lease_shorter() {
+    let bench = Bench::start().await;
+    let job = bench.looked_at("a").await;
+    assert_eq!(bench.tell_look(kept(&job, 1)).await, Settled::Kept);
+    let due: u64 = bench.cmd(&["ZSCORE", "@due", "a"]).await;
+    let held = [("a".to_owned(), job.fence)];
+    let lost = bench.queue.renew_leases("A", millis(1), &held).await.unwrap();
+    assert!(lost.is_empty());
+    assert_eq!(bench.cmd::<u64>(&["ZSCORE", "@due", "a"]).await, due);
+    assert!(
+        bench
+            .queue
+            .renew_leases("A", LONG, &held)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    assert!(bench.cmd::<u64>(&["ZSCORE", "@due", "a"]).await > due);
+}
