@@ -13,7 +13,8 @@ local function each(first, size, one)
     if not done then
       local text = type(outcome) == 'table' and outcome.err or tostring(outcome)
       for _, word in ipairs(REFUSALS) do
-        if string.find(text, word, 1, true) then error(outcome, 0) end
+        local refusal = string.match(text, word .. '[^\r\n]*')
+        if refusal then return { err = refusal } end
       end
       outcome = 'failed ' .. text
     end
