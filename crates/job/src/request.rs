@@ -93,13 +93,7 @@ pub(crate) fn fingerprint_of_bytes(bytes: &[u8]) -> String {
 }
 
 fn hex(digest: &[u8]) -> String {
-    let (mut text, digits) = (String::with_capacity(32), b"0123456789abcdef");
-    for byte in digest.iter().take(16) {
-        let half = |at: u8| digits.get(usize::from(at)).copied().map_or('0', char::from);
-        text.push(half(byte >> 4));
-        text.push(half(byte & 15));
-    }
-    text
+    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The body for Gamma: `request` as it came, with `exportAs` for the first wanted format where it names none.

@@ -213,7 +213,7 @@ impl Keeper {
             if hold.lost.is_cancelled() {
                 continue;
             }
-            // Nearly out of its lease: whoever has time for it takes it, and the schedule sees to it that what piled up
+            // So late that its lease would have to be renewed by now: whoever has time for it takes it, and the schedule sees to it that what piled up
             // doesn't come at once.
             let behind = at.elapsed() > self.app.renew_kept();
             if behind || !self.app.knows(&hold.job.account) {
