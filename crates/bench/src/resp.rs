@@ -54,12 +54,23 @@ impl Resp {
     }
 
     pub(crate) async fn send(&mut self, words: &[&str]) -> Result<(), String> {
-        let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
-        for word in words {
-            bytes.extend_from_slice(format!("${}\r\n{word}\r\n", word.len()).as_bytes());
+        self.write(&encoded(words)).await
+    }
+
+    /// Sends commands together, and reads the answers of all; `bytes` is made by [`encoded`].
+    pub(crate) async fn pipeline(&mut self, bytes: &[u8], commands: usize) -> Result<(), String> {
+        self.write(bytes).await?;
+        for _ in 0..commands {
+            timeout(ANSWERED_WITHIN, self.read())
+                .await
+                .map_err(|_| format!("no answer of Redis within {ANSWERED_WITHIN:?}"))??;
         }
+        Ok(())
+    }
+
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), String> {
         let written = async {
-            self.stream.write_all(&bytes).await?;
+            self.stream.write_all(bytes).await?;
             self.stream.flush().await
         };
         written.await.map_err(|error| error.to_string())
@@ -94,6 +105,15 @@ impl Resp {
         bytes.truncate(length);
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
+}
+
+/// A command as it is sent.
+pub(crate) fn encoded(words: &[&str]) -> Vec<u8> {
+    let mut bytes = format!("*{}\r\n", words.len()).into_bytes();
+    for word in words {
+        bytes.extend_from_slice(format!("${}\r\n{word}\r\n", word.len()).as_bytes());
+    }
+    bytes
 }
 
 fn name(words: &[&str]) -> String {

@@ -35,6 +35,7 @@ pub(crate) fn of(figure: &str) -> Words {
         "worker_entry" => ("worker CPU an entry, µs", 1.0, 1),
         "redis_entry" => ("Redis CPU an entry, µs", 1.0, 1),
         "enqueue_many_second" => ("`enqueue_many` a second", 1.0, 0),
+        "xadds_second" => ("bare XADDs a second, 500 together", 1.0, 0),
         "enqueue_us" => ("one `enqueue`, µs", 1.0, 1),
         "xadd_us" => ("one bare XADD, µs", 1.0, 1),
         "enqueue_ratio" => ("`enqueue` to XADD", 1.0, 2),

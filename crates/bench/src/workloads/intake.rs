@@ -7,6 +7,7 @@ use tokio::time::{Instant, sleep};
 
 use super::lifecycle::within;
 use crate::figures::{Case, Rounds};
+use crate::resp::encoded;
 use crate::rig::{Accounts, Rig, append, job, request};
 use crate::usage::Moment;
 use crate::{Options, told};
@@ -15,6 +16,10 @@ const NAME: &str = "intake";
 /// Single jobs and bare commands, in turns of so many.
 const TURN: usize = 500;
 const TURNS: usize = 10;
+/// Bare commands that go together, as many as `enqueue_many` sends.
+const TOGETHER: usize = 500;
+/// A stream that no worker reads.
+const ELSEWHERE: &str = "bench:{main}:inbox";
 const STATS: [&str; 3] = ["HGET", "gammaq:{main}:stats", "accepted"];
 
 pub(super) async fn run(options: &Options) -> Result<Vec<Case>, String> {
@@ -29,6 +34,7 @@ pub(super) async fn run(options: &Options) -> Result<Vec<Case>, String> {
     let began = Instant::now();
     append(&producer, made).await?;
     case.add("enqueue_many_second", jobs as f64 / began.elapsed().as_secs_f64());
+    case.add("xadds_second", bare(&mut rig, jobs).await?);
 
     let worker = rig.spawn_worker("worker", &accounts, "")?;
     // From the first jobs on: a start is measured elsewhere.
@@ -49,6 +55,31 @@ pub(super) async fn run(options: &Options) -> Result<Vec<Case>, String> {
     Ok(vec![told(case)])
 }
 
+/// The same entries on a socket, made before they are timed: what the server and the network take of it. Answers how many went in a
+/// second; they are gone afterwards.
+async fn bare(rig: &mut Rig, jobs: usize) -> Result<f64, String> {
+    let mut took = 0.0;
+    for first in (0..jobs).step_by(TOGETHER) {
+        let count = TOGETHER.min(jobs - first);
+        let mut bytes = Vec::new();
+        for number in first..first + count {
+            let (id, text) = (format!("job-{number:07}"), request(number));
+            bytes.extend(encoded(&xadd(ELSEWHERE, &id, &text)));
+        }
+        let began = Instant::now();
+        rig.resp.pipeline(&bytes, count).await?;
+        took += began.elapsed().as_secs_f64();
+    }
+    rig.resp.call(&["DEL", ELSEWHERE]).await?;
+    Ok(jobs as f64 / took)
+}
+
+fn xadd<'a>(stream: &'a str, id: &'a str, text: &'a str) -> [&'a str; 9] {
+    [
+        "XADD", stream, "*", "request", text, "id", id, "account", "a00000",
+    ]
+}
+
 /// The median round trip of one `enqueue` beside that of one bare XADD of the same fields, on one connection each.
 async fn single(rig: &Rig, case: &mut Case) -> Result<(), String> {
     let producer = rig.producer().await?;
@@ -64,17 +95,7 @@ async fn single(rig: &Rig, case: &mut Case) -> Result<(), String> {
         for n in 0..TURN {
             let number = 2_000_000 + turn * TURN + n;
             let (id, text) = (format!("job-{number:07}"), request(number));
-            let words = [
-                "XADD",
-                "gammaq:{main}:inbox",
-                "*",
-                "request",
-                &text,
-                "id",
-                &id,
-                "account",
-                "a00000",
-            ];
+            let words = xadd("gammaq:{main}:inbox", &id, &text);
             let began = Instant::now();
             resp.call(&words).await?;
             bare.push(began.elapsed().as_secs_f64() * 1e6);
