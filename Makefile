@@ -24,7 +24,7 @@ demo: setup-redis ## Show a queue at work, against a fake Gamma and a private Re
 
 # A panic says where it was; backtraces would only push it out of sight.
 .PHONY: test
-test: setup-redis setup-chromium setup-s3 setup-receiver setup-nextest ## Run all tests, the end-to-end ones on the real binary included
+test: setup-redis setup-chromium setup-strace setup-s3 setup-receiver setup-nextest ## Run all tests, the end-to-end ones on the real binary included
 	cargo build --package gammaq --bin gammaq
 	cargo test --doc --workspace
 	$(MAKE) test-traces
@@ -141,7 +141,7 @@ clean: setup-cargo ## Remove what was built
 	cargo clean
 
 .PHONY: setup
-setup: setup-redis setup-chromium setup-s3 setup-receiver setup-nextest setup-deny ## Install what is missing of the tools
+setup: setup-redis setup-chromium setup-strace setup-s3 setup-receiver setup-nextest setup-deny ## Install what is missing of the tools
 
 # Servers for the tests and the demo only: each starts its own on a free port, none as a service of the machine.
 .PHONY: setup-redis
@@ -152,6 +152,11 @@ setup-redis: setup-cargo
 .PHONY: setup-chromium
 setup-chromium:
 	@command -v chromium >/dev/null || .ci/install-packages chromium
+
+# What a worker asks of the kernel for its files, which no process that is killed can show.
+.PHONY: setup-strace
+setup-strace:
+	@command -v strace >/dev/null || .ci/install-packages strace
 
 # A server that speaks S3, for copies of files in buckets: in an environment of its own, and nothing else of the machine.
 .PHONY: setup-s3

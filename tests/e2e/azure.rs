@@ -9,7 +9,7 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::buckets::{in_target, inside};
+use crate::buckets::{assert_bytes, in_target, inside};
 use crate::downloads::FAKE;
 
 /// Makes a container that anybody may read; signed with the key that is the same for every such server.
@@ -120,10 +120,7 @@ async fn files_are_kept_in_a_container_of_azure_and_go_with_their_jobs() {
             (&Value::Null, Some(&*format!("az://decks/of/today/{id}.pdf")))
         );
         let copy = azure.get(&format!("decks/of/today/{id}.pdf")).await;
-        assert!(
-            copy == stage.behind(file["url"].as_str().unwrap()).await,
-            "{id} is another file"
-        );
+        assert_bytes(&stage, id, copy).await;
     }
     assert_eq!(
         azure.names().await,

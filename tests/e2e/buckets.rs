@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use gammaq_crash::points::{DOWNLOAD_POINTS, Met};
-use gammaq_testkit::{Process, Signal};
+use gammaq_fake::ledger::Download;
+use gammaq_testkit::{Process, Proxy, Signal, eventually};
 use gammaq_tests::{PATIENCE, Stage};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -44,6 +45,25 @@ pub(crate) fn in_target(path: &str, by: &str) -> PathBuf {
     let program = target.join(path);
     assert!(program.exists(), "{} is missing: run `{by}`", program.display());
     program
+}
+
+/// Asserts that these bytes, which lie in a bucket, are the file behind the link, and are what the result and the record tell of it.
+pub(crate) async fn assert_bytes(stage: &Stage, id: &str, copy: Vec<u8>) {
+    let file = stage.export(id, 0).await;
+    assert!(
+        copy == stage.behind(file["url"].as_str().unwrap()).await,
+        "{id} is another file"
+    );
+    let bytes = copy.len() as u64;
+    let summed = Process::builder("sha256sum").stdin(copy).run(PATIENCE).await;
+    let sha256 = summed.stdout.split(' ').next().unwrap().to_owned();
+    assert_eq!(
+        (&file["bytes"], &file["sha256"]),
+        (&json!(bytes), &json!(sha256)),
+        "{id}"
+    );
+    assert_eq!(stage.field(id, "pdf_bytes").await, bytes.to_string(), "{id}");
+    assert_eq!(stage.field(id, "pdf_sha256").await, sha256, "{id}");
 }
 
 impl S3 {
@@ -161,11 +181,7 @@ impl S3 {
         assert_eq!(path, format!("/decks/of/today/{id}.pdf"));
         let (status, copy) = self.ask("GET", &path).await;
         assert_eq!((status, &file["error"]), (200, &Value::Null), "{id}");
-        assert!(
-            copy == stage.behind(file["url"].as_str().unwrap()).await,
-            "{id} is another file"
-        );
-        assert_eq!(file["bytes"], copy.len() as u64);
+        assert_bytes(stage, id, copy).await;
     }
 }
 
@@ -259,4 +275,95 @@ async fn a_worker_may_die_at_any_point_of_an_upload_and_leaves_no_part_behind() 
     let keys = s3.keys().await;
     assert!(keys.iter().all(|key| !key.contains(".uploads")), "{keys:?}");
     assert_eq!(keys.len(), count, "{keys:?}");
+}
+
+/// Four parts, the last of them a small one. Two go up at once, so when the third is under way, the first or the second is there.
+const LONG: &str = "text [[fake:size=16000000]]";
+/// More than two parts, and less than three.
+const MIDDLE: u64 = 12_000_000;
+
+/// Brings a worker into the middle of an upload over the proxy, where everything stands still.
+async fn in_the_middle(stage: &Stage, s3: &S3, proxy: &Proxy) -> Process {
+    proxy.hold_after(MIDDLE);
+    let way = format!("export AWS_ENDPOINT=http://{}", proxy.address());
+    let worker = s3.worker(stage, &way, "worker");
+    stage.submit_with("deck", "pdf", LONG).await;
+    eventually(PATIENCE, "the third part is under way", || async {
+        let passed = proxy.counts().requests_passed;
+        if passed >= MIDDLE { Ok(()) } else { Err(passed) }
+    })
+    .await;
+    let parts = s3.parts_left().await;
+    // The last may be through before the third.
+    assert!((1..4).contains(&parts), "{parts} parts are there");
+    assert_eq!(s3.keys().await, ["of/today/.uploads/deck.pdf"]);
+    worker
+}
+
+/// Asserts that the file is there, and nothing else. Answers the downloads that it took.
+async fn assert_whole(stage: &Stage, s3: &S3) -> Vec<Download> {
+    stage.until("deck", "completed").await;
+    // Before the test follows the link, too.
+    let downloads = stage.ledger().await.downloads;
+    s3.assert_copy(stage, "deck").await;
+    assert_eq!(s3.parts_left().await, 0);
+    assert_eq!(s3.keys().await, ["of/today/deck.pdf"]);
+    stage.assert_honest(1, &[]).await;
+    downloads
+}
+
+#[tokio::test]
+async fn an_upload_whose_connections_are_cut_goes_on_with_its_parts() {
+    let (stage, s3) = (Stage::start(FAKE).await, S3::start().await);
+    let proxy = Proxy::start(&s3.address).await;
+    let worker = in_the_middle(&stage, &s3, &proxy).await;
+    // And once more, when the worker comes again.
+    for _ in 0..2 {
+        let before = proxy.counts().accepted;
+        proxy.cut().await;
+        eventually(PATIENCE, "the worker comes again", || async {
+            proxy.counts().accepted > before
+        })
+        .await;
+    }
+    assert_eq!(stage.field("deck", "state").await, "exporting");
+    proxy.hold(false);
+    let downloads = assert_whole(&stage, &s3).await;
+    assert_eq!(downloads.len(), 1, "{downloads:?}");
+    stage.assert_silent(&[&worker], &["secret-of-s3"]);
+}
+
+#[tokio::test]
+async fn an_upload_that_a_bucket_is_away_for_too_long_for_begins_anew_and_leaves_no_part() {
+    let (stage, s3) = (Stage::start(FAKE).await, S3::start().await);
+    let proxy = Proxy::start(&s3.address).await;
+    let worker = in_the_middle(&stage, &s3, &proxy).await;
+    proxy.refuse(true).await;
+    proxy.cut().await;
+    proxy.hold(false);
+    // Ten times for the part, and ten times for taking back what is there.
+    eventually(PATIENCE * 3, "the record says why it waits", || async {
+        let said = stage.field("deck", "last_error").await;
+        if said.starts_with("pdf: the store takes no file") {
+            Ok(())
+        } else {
+            Err(said)
+        }
+    })
+    .await;
+    assert_eq!(stage.field("deck", "state").await, "exporting");
+    let file = stage.export("deck", 0).await;
+    assert!(
+        file["url"].is_string() && file["stored"].is_null() && file["error"].is_null(),
+        "{file}"
+    );
+    assert!(s3.parts_left().await > 0, "nobody could take them back");
+    proxy.refuse(false).await;
+    let downloads = assert_whole(&stage, &s3).await;
+    assert_eq!(stage.field("deck", "last_error").await, "");
+    assert!(
+        downloads.len() > 1 && downloads.iter().all(|it| it.range.is_none()),
+        "{downloads:?}"
+    );
+    stage.assert_silent(&[&worker], &["secret-of-s3"]);
 }

@@ -1,17 +1,19 @@
 //! A worker dies at every await of the submit path: before it, while it is under way, after it. Another one takes
-//! over, and dies at the next. In the end the ledger tells what was paid for, and Redis what became of it.
+//! over, and dies at the next. In the end the ledger tells what was paid for, and Redis what became of it. The steps for
+//! files that come after that are in `exports`.
 //!
 //! `GAMMAQ_CRASH_ROUNDS` has each point tried so many times (2).
 
 #![expect(clippy::unwrap_used, reason = "what a test can't set up or read ends it")]
 
+mod exports;
 mod track;
 
 use gammaq_crash::points::{POINTS, Reached};
 use gammaq_testkit::{Redis, Signal, eventually, seed};
 use gammaq_tests::PATIENCE;
 
-use self::track::{Moment, Track};
+use self::track::{Moment, Track, bury};
 use crate::journal::{go_back, redis_ms, save, submit_at};
 
 const ROUNDS_VARIABLE: &str = "GAMMAQ_CRASH_ROUNDS";
@@ -109,7 +111,7 @@ async fn a_worker_may_die_while_it_reminds_a_redis_that_went_back() {
             worker.wait(PATIENCE).await;
             go_back(&track.stage, &saved).await;
             let victim = track.victim(&format!("{name}{mark}"));
-            track.bury(&victim, name).await;
+            bury(&victim, name).await;
         }
     }
     track.settle_up().await;

@@ -5,7 +5,7 @@
 use std::path::Path;
 
 use gammaq_testkit::{Signal, eventually};
-use gammaq_tests::{PATIENCE, Stage};
+use gammaq_tests::{KEY, PATIENCE, Stage};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -25,6 +25,27 @@ pub(crate) fn names(directory: &Path) -> Vec<String> {
     names.retain(|name| name != "lock");
     names.sort();
     names
+}
+
+/// Keys that hold a link to a file anywhere in their values.
+const WITH_LINKS: &str = "
+local function holds(value)
+  if type(value) ~= 'table' then return string.find(tostring(value), '/export/', 1, true) ~= nil end
+  for _, part in ipairs(value) do if holds(part) then return true end end
+  return false
+end
+local read = { string = { 'GET' }, hash = { 'HGETALL' }, zset = { 'ZRANGE', '0', '-1' }, stream = { 'XRANGE', '-', '+' } }
+local found = {}
+for _, key in ipairs(redis.call('KEYS', '*')) do
+  local command = read[redis.call('TYPE', key).ok]
+  if holds(redis.call(command[1], key, unpack(command, 2))) then found[#found + 1] = key end
+end
+table.sort(found)
+return found";
+
+async fn keys_with_links(stage: &Stage) -> Vec<String> {
+    let found = stage.redis.cli(&["EVAL", WITH_LINKS, "0"]).await;
+    found.lines().map(str::to_owned).collect()
 }
 
 #[tokio::test]
@@ -50,8 +71,8 @@ async fn every_file_is_kept_whole_and_never_with_the_key() {
     stage.assert_honest(1, &[]).await;
     stage.assert_silent(&[&worker], &[]);
     // Nor does anything in Redis beside the record and its result hold a link, and those let it go.
-    let keys = stage.redis.cli(&["KEYS", "*/export/*"]).await;
-    assert_eq!(keys.trim(), "");
+    let (record, result) = (stage.key("job:deck"), stage.key("result:deck"));
+    assert_eq!(keys_with_links(&stage).await, [record, result]);
     assert_eq!(stage.number("ZCARD", "links").await, 1);
 }
 
@@ -61,6 +82,7 @@ async fn what_breaks_off_is_gone_on_with_and_what_is_lost_is_fetched_again() {
     let _worker = stage.storing("worker", store.path(), &[]).await;
     for (id, fault, resumed) in [
         ("half", "half*2", true),
+        ("half-reset", "reset_half*2", true),
         ("reset", "lost_before*1", false),
         ("garbage", "garbage*1", false),
         ("busy", "503*2", false),
@@ -87,8 +109,76 @@ async fn what_breaks_off_is_gone_on_with_and_what_is_lost_is_fetched_again() {
         assert!(downloads.len() > 1, "{id}: {downloads:?}");
         stage.assert_copy(&file).await;
     }
-    assert_eq!(names(store.path()).len(), 10, "{:?}", names(store.path()));
-    stage.assert_honest(10, &[]).await;
+    assert_eq!(names(store.path()).len(), 11, "{:?}", names(store.path()));
+    stage.assert_honest(11, &[]).await;
+}
+
+#[tokio::test]
+async fn a_link_that_expired_while_the_store_was_away_is_asked_for_anew() {
+    let flags = [FAKE, &["--link-ttl", "1s"]].concat();
+    let (stage, store) = (Stage::start(&flags).await, TempDir::new().unwrap());
+    let worker = stage.storing("worker", store.path(), &[]).await;
+    // By rights it would still take everything from a worker that runs as root.
+    let parts = store.path().join(".parts");
+    std::fs::remove_dir_all(&parts).unwrap();
+    std::fs::write(&parts, "no directory").unwrap();
+    stage
+        .submit_with("deck", "pdf", "text [[fake:size=500000]]")
+        .await;
+    eventually(PATIENCE, "the record says why", || async {
+        let said = stage.field("deck", "last_error").await;
+        if said.contains("the store takes no file") {
+            Ok(())
+        } else {
+            Err(said)
+        }
+    })
+    .await;
+    let expired = stage.field("deck", "pdf_url").await;
+    assert!(expired.contains("/export/"), "{expired}");
+    // The link was made at the look that found the deck.
+    eventually(PATIENCE, "the link is good no more", || async {
+        let ledger = stage.ledger().await;
+        let made = ledger.generations[0].polls.last().unwrap().elapsed_ms;
+        ledger.elapsed_ms > made + 1_000
+    })
+    .await;
+    assert_eq!(stage.field("deck", "state").await, "exporting");
+    let ledger = stage.ledger().await;
+    assert_eq!((ledger.downloads.len(), ledger.exports.len()), (0, 0));
+    std::fs::remove_file(&parts).unwrap();
+    std::fs::create_dir(&parts).unwrap();
+
+    let mut file = stage.completed("deck").await;
+    assert_eq!(file["error"], Value::Null);
+    assert_ne!(file["url"], expired);
+    let ledger = stage.ledger().await;
+    let first = &ledger.downloads[0];
+    assert_eq!((first.status, first.fault.as_deref()), (Some(403), None));
+    assert_eq!(ledger.downloads.last().unwrap().status, Some(200));
+    assert!(!ledger.exports.is_empty(), "{ledger:?}");
+    assert_eq!((ledger.posts.len(), ledger.generations.len()), (1, 1));
+    // The new link may be over by now as well: what lies behind it is seen through one that is not.
+    file["url"] = fresh_link(&stage, &ledger.generations[0].gamma_id).await.into();
+    stage.assert_copy(&file).await;
+    assert_eq!(names(store.path()), ["deck.pdf"]);
+    stage.assert_honest(1, &[]).await;
+    stage.assert_silent(&[&worker], &[]);
+}
+
+/// Another link to the PDF of a deck.
+async fn fresh_link(stage: &Stage, gamma_id: &str) -> String {
+    let path = format!("/v1.0/gammas/{gamma_id}/export");
+    let begun = stage
+        .ask_fake_as(KEY, "POST", &path, r#"{"exportAs":"pdf"}"#)
+        .await;
+    let begun: Value = serde_json::from_str(&begun).unwrap();
+    let path = format!("/v1.0/exports/{}", begun["exportId"].as_str().unwrap());
+    eventually(PATIENCE, "the file is made", || async {
+        let said: Value = serde_json::from_str(&stage.ask_fake_as(KEY, "GET", &path, "").await).unwrap();
+        said["exportUrl"].as_str().map(str::to_owned)
+    })
+    .await
 }
 
 #[tokio::test]

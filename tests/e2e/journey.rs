@@ -3,6 +3,7 @@
 use gammaq_testkit::eventually;
 use gammaq_tests::{PATIENCE, Stage};
 use serde_json::json;
+use tempfile::TempDir;
 
 #[tokio::test]
 async fn from_xadd_to_the_deck_and_its_file() {
@@ -287,6 +288,48 @@ async fn templates_and_agents_go_their_own_ways() {
     );
     let minutes = (deadline.parse::<u64>().unwrap() - submitted.parse::<u64>().unwrap()) / 60_000;
     assert_eq!(minutes, 40);
+}
+
+#[tokio::test]
+async fn templates_and_agents_get_their_files_too() {
+    let stage = Stage::start(&["--generation-time", "100ms", "--export-time", "100ms"]).await;
+    let store = TempDir::new().unwrap();
+    let _worker = stage.storing("worker", store.path(), &[]).await;
+    for (id, kind, request, asked) in [
+        (
+            "t",
+            "template",
+            json!({ "prompt": "a", "title": "t", "gammaId": "g_template" }),
+            &["pptx"][..],
+        ),
+        ("g5", "agent", json!({ "prompt": "a", "title": "g5" }), &["pptx"]),
+        // No link comes with the deck, so both are asked for by the `gammaId` within `gamma`.
+        (
+            "g5-bare",
+            "agent",
+            json!({ "prompt": "a [[fake:result=no_export]]", "title": "g5-bare" }),
+            &["pdf", "pptx"],
+        ),
+    ] {
+        let fields = [("id", id), ("kind", kind), ("exports", "pdf,pptx")];
+        let request = request.to_string();
+        stage
+            .xadd(&[&fields[..], &[("request", request.as_str())]].concat())
+            .await;
+        stage.until(id, "completed").await;
+        let ledger = stage.ledger().await;
+        let made = ledger.generations.last().unwrap();
+        assert_eq!(stage.result(id).await["gammaId"], made.gamma_id, "{id}");
+        let exports = ledger.exports.iter().filter(|it| it.gamma_id == made.gamma_id);
+        let exports: Vec<_> = exports.filter_map(|it| it.export_as.as_deref()).collect();
+        assert_eq!(exports, asked, "{id}");
+        for (number, format) in ["pdf", "pptx"].iter().enumerate() {
+            let file = stage.export(id, number).await;
+            assert_eq!((&file["format"], &file["error"]), (&json!(format), &json!(null)));
+            stage.assert_copy(&file).await;
+        }
+    }
+    stage.assert_honest(3, &[]).await;
 }
 
 #[tokio::test]

@@ -16,7 +16,15 @@ async fn agent(stage: &Stage, id: &str) {
 
 /// Runs the binary with the stage's Gamma and key.
 async fn run(stage: &Stage, args: &[&str]) -> Finished {
-    Process::builder(gammaq_bin())
+    run_with(stage, args, &[]).await
+}
+
+/// The same with more of an environment.
+async fn run_with(stage: &Stage, args: &[&str], more: &[(&str, &str)]) -> Finished {
+    more.iter()
+        .fold(Process::builder(gammaq_bin()), |builder, (name, value)| {
+            builder.env(name, value)
+        })
         .args(args)
         .env("REDIS_URL", stage.redis.url())
         .env("GAMMA_API_KEY", KEY)
@@ -204,6 +212,19 @@ async fn themes_and_folders_come_page_by_page() {
         none.stderr.contains("takes the API key of account default"),
         "{none:?}"
     );
+}
+
+#[tokio::test]
+async fn each_account_is_asked_for_with_its_own_key() {
+    const OTHER: &str = "sk-gamma-of-another-account";
+    let stage = Stage::start(&["--key", OTHER]).await;
+    let accounts = [("GAMMAQ__ACCOUNTS__OTHER__API_KEY", OTHER)];
+    for command in ["themes", "folders"] {
+        for (account, expected) in [("default", 64), ("other", 0)] {
+            let asked = run_with(&stage, &[command, "--account", account], &accounts).await;
+            assert_eq!(code(&asked), expected, "{account}: {asked:?}");
+        }
+    }
 }
 
 #[tokio::test]

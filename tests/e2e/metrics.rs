@@ -241,7 +241,16 @@ async fn after_a_run_they_equal_the_ledger_the_events_and_the_stats() {
     ] {
         assert_eq!(gauges.get(name).copied(), Some(value), "{name}");
     }
-    assert!(gauges.contains_key("gammaq_account_credits_remaining{account=\"default\"}"));
+    let account = stage.key("account:default");
+    let left = stage.redis.cli(&["HGET", &account, "credits_remaining"]).await;
+    assert_eq!(
+        gauges
+            .get("gammaq_account_credits_remaining{account=\"default\"}")
+            .copied(),
+        left.parse::<f64>().ok(),
+        "{left}"
+    );
+    assert!(!left.is_empty());
     document_names_what_is_served(&one).await;
 }
 

@@ -2,12 +2,15 @@
 //!
 //! The path begins with the claim and ends where the outcome is settled. Below it, a command for Redis is one message:
 //! it arrives whole or not at all, and a point's moments before, within and after it try both.
+//!
+//! The steps for files of a deck that is there go the same way, from the claim to the settlement, so they stand here too.
 
 /// What the path consists of: a source file under `crates/`, and the functions in it.
 pub const PATH: &[(&str, &[&str])] = &[
     ("worker/src/claimer.rs", &["claim", "hand_on"]),
     ("worker/src/steps/mod.rs", &["run"]),
     ("worker/src/steps/submit.rs", &["submit", "begin", "record"]),
+    ("worker/src/steps/export.rs", &["export", "go_on", "download"]),
     (
         "worker/src/steps/journaled.rs",
         &["check", "intend", "made", "restore", "put_back"],
@@ -17,6 +20,7 @@ pub const PATH: &[(&str, &[&str])] = &[
         &["call", "run", "settle", "settle_alone"],
     ),
     ("gamma/src/submit.rs", &["submit"]),
+    ("gamma/src/exports.rs", &["export", "poll_export"]),
     ("gamma/src/client.rs", &["post"]),
     ("gamma/src/exchange.rs", &["exchange", "read_body", "within"]),
 ];
@@ -51,6 +55,15 @@ pub const POINTS: &[(&str, Reached)] = &[
     ("step_submit", Always),
     ("step_look", Always),
     ("step_export", Exporting),
+    ("export_stop", Exporting),
+    ("export_lost", Exporting),
+    ("export_step", Exporting),
+    ("export_begin", Exporting),
+    ("export_look", Exporting),
+    ("export_download", Exporting),
+    ("export_fetch", Exporting),
+    ("export_ask", Exporting),
+    ("export_poll", Exporting),
     ("check", Always),
     ("check_standing", Journal),
     ("check_journal", Journal),

@@ -23,6 +23,8 @@ pub(crate) enum Takeover {
     Hang,
     /// These bytes, then closed in order.
     Raw(Vec<u8>),
+    /// These bytes, then closed with a RST, which overtakes those that the client had no room for yet.
+    RawReset(Vec<u8>),
     /// The head, then `first`, then chunks until the client goes away.
     Endless { head: Vec<u8>, first: Vec<u8> },
     /// The head, then the body, one byte a second.
@@ -72,6 +74,10 @@ async fn carry_out(takeover: Takeover, mut stream: TcpStream) -> std::io::Result
         Takeover::Raw(bytes) => {
             stream.write_all(&bytes).await?;
             stream.shutdown().await
+        }
+        Takeover::RawReset(bytes) => {
+            stream.write_all(&bytes).await?;
+            stream.set_zero_linger()
         }
         Takeover::Endless { head, first } => {
             stream.write_all(&head).await?;

@@ -3,7 +3,7 @@
 //! A link is foreign text, and what stands behind it foreign bytes. So this crate answers two questions: *may this link
 //! be followed*, and *is what came the whole file that was wanted*? Only what passes both ever stands under a final name.
 //!
-//! - [`Hosts`]: which links may be followed, and to which addresses (`hosts.rs`).
+//! - [`Hosts`]: which links may be followed, and to which addresses (`hosts.rs`; [`is_public`] for callbacks, too).
 //! - [`Files::fetch`]: one download; [`Fetched`] has one variant for each reaction (`fetch.rs`, `fetched.rs`; `answer.rs` for what is answered).
 //! - [`Files::removal`]: copies that go with their jobs (`removal.rs`, `lock.rs`).
 //! - `kind.rs`: what a file is by its first bytes. `local.rs`, `cloud.rs`: the two kinds of stores.
@@ -18,6 +18,7 @@ mod hosts;
 mod kind;
 mod local;
 mod lock;
+mod public;
 mod removal;
 mod store;
 
@@ -27,6 +28,7 @@ pub use fetch::Files;
 pub use fetched::{Fetched, Stored, Wanted};
 pub use hosts::{Host, Hosts};
 pub use kind::Format;
+pub use public::is_public;
 pub use removal::{Removal, Removed};
 pub use store::OpenError;
 pub use url::Url;

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use gammaq_crash::at;
 use http::StatusCode;
 use serde_json::{Map, Value};
 
@@ -111,14 +112,14 @@ impl Client {
             return Answer::unanswered(Exported::NotFound { message });
         }
         let body = serde_json::json!({ "exportAs": format }).to_string();
-        let reply = self.ask(target, target.export_url(gamma_id), body).await;
-        answer(reply, target, format)
+        let asked = self.ask(target, target.export_url(gamma_id), body);
+        answer(at("export_ask", asked).await, target, format)
     }
 
     /// Asks how an export in `format` is doing. Takes at most `request_timeout`.
     pub async fn poll_export(&self, target: &Target, export_id: &str, format: &str) -> Answer<Exported> {
-        let reply = self.get(target, target.export_poll_url(export_id)).await;
-        answer(reply, target, format)
+        let asked = self.get(target, target.export_poll_url(export_id));
+        answer(at("export_poll", asked).await, target, format)
     }
 }
 

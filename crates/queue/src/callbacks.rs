@@ -105,7 +105,7 @@ impl fmt::Debug for Callback {
 pub enum Told {
     /// The caller knows.
     Delivered,
-    /// Not now: again after this time, unless that is too long after the end; why not, for people.
+    /// Not now: again after this time, or sooner where no more is left for attempts; why not, for people.
     Again(Duration, String),
     /// Never again, and why.
     Failed(String),

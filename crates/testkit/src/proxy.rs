@@ -97,6 +97,16 @@ impl Proxy {
         self.front.shared.mode.send_modify(|mode| mode.hold = on);
     }
 
+    /// Holds as [`Proxy::hold`] does, once so many bytes more have been passed on to the server: in the middle of a request that is
+    /// longer. [`Counts::requests_passed`] tells when that was; connections beside each other may get a few kilobytes past it.
+    pub fn hold_after(&self, requests: u64) {
+        let most = self.counts().requests_passed + requests;
+        self.front
+            .shared
+            .mode
+            .send_modify(|mode| mode.hold_at = Some(most));
+    }
+
     /// Makes the connections that are open now half-open for good; new ones are not affected.
     pub fn freeze_existing(&self) {
         self.front.shared.freeze_existing();

@@ -33,6 +33,17 @@ pub(super) enum Moment {
     After,
 }
 
+impl Moment {
+    /// How it is written behind a point's name.
+    pub(super) fn mark(self) -> &'static str {
+        match self {
+            Self::Before => "",
+            Self::Within => "~",
+            Self::After => "+",
+        }
+    }
+}
+
 impl Track {
     pub(super) async fn start(
         redis: Redis,
@@ -116,17 +127,12 @@ impl Track {
             self.stage.submit(&id, text).await;
             ids.push(id);
         }
-        let mark = match moment {
-            Moment::Before => "",
-            Moment::Within => "~",
-            Moment::After => "+",
-        };
         let arrival = if matches!(reached, Reached::Always | Reached::Journal) {
             1 + self.draw(2)
         } else {
             1
         };
-        let point = format!("{name}{mark}:{arrival}");
+        let point = format!("{name}{}:{arrival}", moment.mark());
         let begun = Instant::now();
         let victim = self.victim(&point);
         let posted = |ledger: &Ledger| ledger.posts.iter().any(|post| is_of(post.title.as_deref(), &ids));
@@ -172,7 +178,7 @@ impl Track {
             }
             _ => {}
         }
-        self.bury(&victim, name).await;
+        bury(&victim, name).await;
         say(&format!("died at {point} after {:?}", begun.elapsed()));
         match reached {
             Reached::WithoutRedis => self.stage.redis.restart().await,
@@ -194,15 +200,6 @@ impl Track {
         redis
             .cli(&["EVAL", hurry, "2", "gammaq:{main}:due", "gammaq:{main}:accounts"])
             .await;
-    }
-
-    /// It died there, and by its own hand.
-    pub(super) async fn bury(&self, victim: &Process, name: &str) {
-        let status = victim.wait(PATIENCE).await;
-        assert_eq!(status.signal(), Some(Signal::KILL.as_raw()), "{name}: {status}");
-        let said = victim.lines();
-        let line = format!("crash point {name}");
-        assert!(said.contains(&line), "{name} was not reached: {said:?}");
     }
 
     /// A worker that lives ends what is left; then everything is counted.
@@ -265,6 +262,15 @@ impl Track {
         ));
         drop((worker, self.journal));
     }
+}
+
+/// It died there, and by its own hand.
+pub(super) async fn bury(victim: &Process, name: &str) {
+    let status = victim.wait(PATIENCE).await;
+    assert_eq!(status.signal(), Some(Signal::KILL.as_raw()), "{name}: {status}");
+    let said = victim.lines();
+    let line = format!("crash point {name}");
+    assert!(said.contains(&line), "{name} was not reached: {said:?}");
 }
 
 async fn dies_within(victim: &Process, time: Duration) -> bool {

@@ -33,6 +33,8 @@ pub enum Kind {
     Malformed,
     /// The usual answer, cut in the middle of the body.
     Half,
+    /// The same by a reset: what the client has not got by then never comes.
+    ResetHalf,
     /// Something that isn't HTTP.
     Garbage,
     /// The usual answer without the id.
@@ -76,7 +78,7 @@ pub enum RetryAfter {
 const REASONS: [&str; 4] = ["render_timeout", "deck_too_large", "no_content", "export_failed"];
 
 /// Kinds that are written as one word.
-const WORDS: [(&str, Kind); 16] = [
+const WORDS: [(&str, Kind); 17] = [
     ("lost_before", Kind::LostBefore),
     ("lost_after", Kind::LostAfter),
     ("silent", Kind::Silent),
@@ -84,6 +86,7 @@ const WORDS: [(&str, Kind); 16] = [
     ("403credits", Kind::NoCredits),
     ("malformed", Kind::Malformed),
     ("half", Kind::Half),
+    ("reset_half", Kind::ResetHalf),
     ("garbage", Kind::Garbage),
     ("no_id", Kind::NoId),
     ("huge", Kind::Huge),

@@ -54,6 +54,36 @@ async fn a_lost_connection_is_reset_not_closed() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_reset_half_way_comes_in_part_and_has_no_end() {
+    let gamma = start("").await;
+    let text = "[[fake:size=2000000]] [[fake:download=reset_half]]";
+    let body = json!({ "inputText": text, "exportAs": "pdf" });
+    let begun = gamma.post("/v1.0/generations", &body).send().await.unwrap();
+    let begun: Value = begun.json().await.unwrap();
+    let done = gamma.poll_json(begun["generationId"].as_str().unwrap()).await;
+    let link = done["exportUrl"].as_str().unwrap();
+    let path = link.strip_prefix(&gamma.fake.url()).unwrap();
+    let mut stream = std::net::TcpStream::connect(gamma.fake.address()).unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n");
+    std::io::Write::write_all(&mut stream, request.as_bytes()).unwrap();
+    let (seen, read) = tokio::task::spawn_blocking(move || {
+        let mut seen = Vec::new();
+        let read = stream.read_to_end(&mut seen);
+        (seen, read)
+    })
+    .await
+    .unwrap();
+    assert_eq!(read.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+    let begins = seen.windows(9).any(|it| it == b"\r\n\r\n%PDF-");
+    assert!(begins && seen.len() < 1_100_000, "{} bytes came", seen.len());
+    let download = gamma.fake.ledger().downloads.remove(0);
+    assert_eq!(
+        (download.status, download.fault.as_deref()),
+        (Some(200), Some("reset_half"))
+    );
+}
+
+#[tokio::test]
 async fn answers_arrive_broken() {
     let gamma = start("").await;
     let malformed = gamma.classic("[[fake:post=malformed]]").send().await.unwrap();

@@ -8,7 +8,7 @@
 -- too where the slot has left the budget meanwhile
 -- The record's `intent` names this very attempt: a journal tells by it whether Redis knows of a POST.
 -- Refuses in a full Redis: nothing new starts there.
-local reset, newer = is_reset(ARGV[3]), is_newer_layout()
+local reset, newer, paused = is_reset(ARGV[3]), is_newer_layout(), is_queue_paused()
 local function begin_submit(at)
   local worker, id, fence, not_after, lease, url = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3], ARGV[at + 4], ARGV[at + 5]
   if reset then return 'reset' end
@@ -17,7 +17,7 @@ local function begin_submit(at)
   if r[1] ~= 'queued' or r[2] ~= fence or r[3] ~= worker then return 'stale' end
   if now > tonumber(not_after) then return 'late' end
   local a = gate(r[4])
-  if a.paused_until > now or is_queue_paused() then return 'paused' end
+  if a.paused_until > now or paused then return 'paused' end
   if not redis.call('ZSCORE', budget_key(r[4]), r[5] or '') then return 'late' end
 
   -- Writes from here on.

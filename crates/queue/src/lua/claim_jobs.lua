@@ -68,7 +68,7 @@ end
 local function hand(id, r, step, probe, time)
   local request = step == 'submit' and redis.call('HGET', r.record, 'request') or ''
   bytes = bytes + #request
-  redis.call('HSET', r.record, 'fence', r.fence + 1, 'worker', worker)
+  redis.call('HSET', r.record, 'fence', r.fence + 1, 'worker', worker, unpack(step == 'submit' and { 'slot', r[6 + SUBMIT] } or {}))
   if step == 'look' and not probe then leases[#leases + 1] = lease_end leases[#leases + 1] = id
   else redis.call('ZADD', key('due'), lease_end, id) end
   if probe then

@@ -39,7 +39,6 @@ while #jobs < want and submits > 0 and turns < 1000 and skipped < 2000 and bytes
       local member = slot(id, r.seq, r.attempts)
       charge_slot(account, member, now + lease, a.window)
       redis.call('HSET', account_key(account), 'used', used + 1)
-      redis.call('HSET', job_key(id), 'slot', member)
       r[6 + SUBMIT] = member
       hand(id, r, 'submit', probe, now)
       submits = submits - 1

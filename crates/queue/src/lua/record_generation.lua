@@ -14,7 +14,7 @@ local function record(at)
   local worker, id, fence, generation = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
   local account, place = ARGV[at + 7], ARGV[at + 8]
   local r = redis.pcall('HMGET', job_key(id), 'state', 'fence', 'generation_id', 'extra_generation_id', 'account', 'slot',
-    'attempts', 'v')
+    'attempts', 'v', 'cancel_requested')
   local state, known, extra = r[1], r[3] or '', r[4] or ''
   local mine, newer = r[2] == fence, is_newer(r[8])
 
@@ -36,23 +36,31 @@ local function record(at)
   if known ~= '' or newer then
     return keep_beside({ id = id, state = state, extra = extra, mine = mine, newer = newer }, generation, worker)
   end
-  redis.call('HSET', job_key(id), 'generation_id', generation, 'submitted_at', int(now), 'deadline', int(now + ARGV[at + 5]))
+  local fields = { 'generation_id', generation, 'submitted_at', int(now), 'deadline', int(now + ARGV[at + 5]) }
+  -- What was paid for stands there first, whatever else becomes of the job; where nothing comes between, with the rest.
+  local plain = state == 'submitting' and mine
+  if not plain then
+    set_fields(job_key(id), fields)
+    fields = {}
+  end
   count('submitted')
-  if state == 'ambiguous' or state == 'queued' or (state == 'submitting' and mine) then
-    local fields = { 'state', 'generating', 'worker', '', 'next_at', int(now + ARGV[at + 4]), 'slot', '', 'last_error', '',
-      'submit_failures', '', unpack(ARGV, at + 10, at + 9 + ARGV[at + 9]) }
+  if state == 'ambiguous' or state == 'queued' or plain then
+    for _, text in ipairs({ 'state', 'generating', 'worker', '', 'next_at', int(now + ARGV[at + 4]), 'slot', '', 'last_error', '',
+      'submit_failures', '', unpack(ARGV, at + 10, at + 9 + ARGV[at + 9]) }) do fields[#fields + 1] = text end
     if state == 'queued' then
       -- A resubmit was decided, but not begun: whoever holds the job can't begin it any more.
       redis.call('ZREM', key('pending:' .. r[5]), id)
       if r[6] and r[6] ~= '' then release_slot(r[5], r[6]) end
     end
-    if not mine or state ~= 'submitting' then
+    if not plain then
       redis.call('HSET', job_key(id), 'fence', int((tonumber(r[2]) or 0) + 1))
       redis.call('HDEL', job_key(id), 'error', 'finished_at')
     end
     set_fields(job_key(id), fields)
-    redis.call('ZREM', key('ambiguous'), id)
-    redis.call('DEL', key('result:' .. id))
+    if not plain then
+      redis.call('ZREM', key('ambiguous'), id)
+      redis.call('DEL', key('result:' .. id))
+    end
     redis.call('ZADD', key('due'), int(now + ARGV[at + 4]), id)
     local note = state == 'submitting' and '' or 'the answer came late'
     -- An earlier submit's answer: the last one is still unclear.
@@ -61,7 +69,7 @@ local function record(at)
       add_warning(id, note)
     end
     event(id, 'generating', state, worker, note)
-    carry_out_wish(id, worker)
+    if r[9] and r[9] ~= '' then carry_out_wish(id, worker) end
     return 'ok'
   end
   event(id, state, state, worker, 'generation ' .. generation .. ' recorded late')

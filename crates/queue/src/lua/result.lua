@@ -59,15 +59,20 @@ local function write_result(id, ttl)
   else redis.call('SET', key('result:' .. id), text) end
 end
 
--- Puts a job into the index of the state that it ended in. A parked job is live and is kept without a limit.
-local function end_job(id, state)
+-- Puts a job into the index of the state that it ended in, without the fields that are named after it. A parked job is live and is
+-- kept without a limit.
+local function end_job(id, state, ...)
   redis.call('ZREM', key('due'), id)
   redis.call('ZADD', key(state), int(now), id)
   count(state)
   -- What only mattered on the way.
-  redis.call('HDEL', job_key(id), 'worker', 'next_at', 'slot', 'submit_failures', 'poll_failures', 'progress', 'progress_quarter')
+  local gone = { 'worker', 'next_at', 'slot', 'submit_failures', 'poll_failures', 'progress', 'progress_quarter', ... }
+  if state ~= 'ambiguous' then
+    gone[#gone + 1] = 'cancel_requested'
+    gone[#gone + 1] = 'cancel_requested_by'
+  end
+  redis.call('HDEL', job_key(id), unpack(gone))
   if state == 'ambiguous' then return write_result(id, nil) end
-  redis.call('HDEL', job_key(id), 'cancel_requested', 'cancel_requested_by')
   write_result(id, ttl_ms)
   redis.call('PEXPIRE', job_key(id), ttl_ms)
   call_back(id, state)

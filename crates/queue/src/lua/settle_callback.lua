@@ -1,7 +1,7 @@
 -- Notes what became of one attempt to call a job's caller back.
 -- KEYS: base
 -- ARGV: events_cap ttl_ms worker id fence outcome delay_ms kept_ms note
---   outcome   delivered | again (after delay_ms, unless that is later than kept_ms after the end) | failed (never again)
+--   outcome   delivered | again (after delay_ms, at the latest kept_ms after the end; given up where that is over) | failed (never again)
 --   note      what was answered, or went wrong; '' where it was delivered
 -- Returns: delivered | again | failed | stale | missing
 -- Works in a full Redis. One that ran before is stale: its worker has the callback no more.
@@ -11,7 +11,10 @@ local r = redis.pcall('HMGET', job_key(id), 'v', 'state', 'callback_fence', 'cal
 if r.err or not r[2] then return 'missing' end
 if is_newer(r[1]) or r[3] ~= ARGV[5] or r[4] ~= worker or r[5] ~= 'due' then return 'stale' end
 local attempts, time = (tonumber(r[6]) or 0) + 1, now + tonumber(ARGV[7])
-if outcome == 'again' and time > (tonumber(r[7]) or now) + tonumber(ARGV[8]) then outcome = 'failed' end
+local last = (tonumber(r[7]) or now) + tonumber(ARGV[8])
+if outcome == 'again' and now >= last then outcome = 'failed' end
+-- Who asks for more time than there is gets the last attempt at the end of it.
+if time > last then time = last end
 
 -- Writes from here on.
 pass_when_full()

@@ -32,9 +32,16 @@ local function settle(item)
     if verb == 'keep' then fields[#fields + 1] = 'kept_fence' fields[#fields + 1] = item.fence end
     plan(id, int(verb == 'keep' and time + kept_for or time))
   end
+  local is_known = r.state == 'submitting' and v[8] and v[8] ~= ''
+  if to and not is_known then
+    leave_slot(r, to)
+    for _, text in ipairs({ 'state', to, 'worker', '', 'slot', '', 'next_at', '', 'finished_at', int(now) }) do
+      fields[#fields + 1] = text
+    end
+  end
   set_fields(job_key(id), fields)
   -- The answer was unclear, but a generation is known by now: look at that one.
-  if r.state == 'submitting' and v[8] and v[8] ~= '' then
+  if is_known then
     if r.slot ~= '' and verb == 'requeue' then release_slot(r.account, r.slot) end
     if r.slot ~= '' and verb == 'fail' then score_slot(r.account, r.slot) end
     redis.call('HSET', job_key(id), 'state', 'generating', 'slot', '')

@@ -39,20 +39,20 @@ local function give_back(id, r, delay)
   wake(r.account, now)
 end
 
-local function over(id, r, to)
-  -- A POST without an answer may still be on its way: its slot keeps the latest time.
+-- A POST without an answer may still be on its way: its slot keeps the latest time.
+local function leave_slot(r, to)
   if r.slot ~= '' and r.state == 'queued' then release_slot(r.account, r.slot)
   elseif r.slot ~= '' and to ~= 'ambiguous' then score_slot(r.account, r.slot) end
-  redis.call('HSET', job_key(id), 'state', to, 'worker', '', 'slot', '', 'next_at', '', 'finished_at', int(now))
+end
+
+-- The record has the new state already.
+local function over(id, r, to)
   if to ~= 'timed_out' then spend_credits(id, r.account) end
-  if to == 'completed' then
-    redis.call('HDEL', job_key(id), 'error')
-    if not keep_requests then redis.call('HDEL', job_key(id), 'request') end
-    if r.state == 'timed_out' then
-      redis.call('HSET', job_key(id), 'late', '1')
-      redis.call('ZREM', key('timed_out'), id)
-    end
+  if to == 'completed' and r.state == 'timed_out' then
+    redis.call('HSET', job_key(id), 'late', '1')
+    redis.call('ZREM', key('timed_out'), id)
   end
+  if to == 'completed' then return end_job(id, to, 'error', not keep_requests and 'request' or nil) end
   if to ~= 'timed_out' then return end_job(id, to) end
   -- Looked at for a while longer, so it is live: kept without a limit until the last look.
   redis.call('ZADD', key('timed_out'), int(now), id)

@@ -1,7 +1,7 @@
 -- What a day costs: spent:<yyyy-mm-dd> has `credits:<account>` and `submits:<account>`. Days are UTC's, by Redis's
 -- clock; each goes by itself when it is old, so their number is bounded whoever spends.
 local SPENDING_KEPT = 35 * 86400000
-local day_name
+local day_name, is_day_kept
 
 local function today()
   if day_name then return day_name end
@@ -18,7 +18,8 @@ end
 local function spend(account, what, amount)
   local target = key('spent:' .. today())
   redis.pcall('HINCRBYFLOAT', target, what .. ':' .. account, amount)
-  redis.pcall('PEXPIREAT', target, int(now + SPENDING_KEPT))
+  if not is_day_kept then redis.pcall('PEXPIREAT', target, int(now + SPENDING_KEPT)) end
+  is_day_kept = true
 end
 
 -- A generation that Gamma made, whichever record it stands on: called where it is written down for the first time.

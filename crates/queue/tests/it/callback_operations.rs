@@ -77,7 +77,7 @@ impl Run<'_> {
         let (told, counted) = match outcome {
             0 => (Told::Again(millis(0), why()), CallbackSettled::Again),
             1 => (Told::Again(millis(20), why()), CallbackSettled::Again),
-            2 => (Told::Again(2 * SOON, why()), CallbackSettled::Failed),
+            2 => (Told::Again(2 * SOON, why()), CallbackSettled::Again),
             3 => (Told::Failed(why()), CallbackSettled::Failed),
             _ => (Told::Delivered, CallbackSettled::Delivered),
         };

@@ -187,7 +187,7 @@ async fn one_that_nobody_settled_is_handed_out_again_under_the_same_message_id()
 }
 
 #[tokio::test]
-async fn trouble_is_planned_again_and_given_up_when_it_would_be_too_late() {
+async fn trouble_is_planned_again_until_its_time_is_over() {
     let bench = Bench::start().await;
     bench.completed("a").await;
     let callback = bench.callbacks("A").await.remove(0);
@@ -205,8 +205,24 @@ async fn trouble_is_planned_again_and_given_up_when_it_would_be_too_late() {
     bench.past(at).await;
     let callback = bench.callbacks("A").await.remove(0);
     assert_eq!(callback.attempts, 1);
+    // Who asks for more than there is gets what there is.
     assert_eq!(
-        bench.tell("A", &callback, again(DAY)).await,
+        bench.tell("A", &callback, again(2 * DAY)).await,
+        CallbackSettled::Again
+    );
+    let since: u64 = bench.of("a", "callback_since").await.parse().unwrap();
+    assert_eq!(
+        bench.score("callbacks", "a").await,
+        Some(since + DAY.as_millis() as u64)
+    );
+    let long_ago = (since - DAY.as_millis() as u64).to_string();
+    bench
+        .cmd::<u64>(&["HSET", "@job:a", "callback_since", &long_ago])
+        .await;
+    bench.cmd::<u64>(&["ZADD", "@callbacks", "0", "a"]).await;
+    let callback = bench.callbacks("A").await.remove(0);
+    assert_eq!(
+        bench.tell("A", &callback, again(millis(20))).await,
         CallbackSettled::Failed
     );
     assert_eq!(bench.of("a", "callback_status").await, "failed");
@@ -225,14 +241,14 @@ async fn trouble_is_planned_again_and_given_up_when_it_would_be_too_late() {
         bench.tell("A", &once_more, Told::Delivered).await,
         CallbackSettled::Delivered
     );
-    assert_eq!(bench.of("a", "callback_attempts").await, "3");
+    assert_eq!(bench.of("a", "callback_attempts").await, "4");
     assert_eq!(bench.of("a", "callback_error").await, "");
     let events = bench.queue.newest_events(9).await.unwrap();
     let notes: Vec<&str> = events.iter().map(|event| event.note.as_str()).collect();
     for note in [
         "callback not delivered: status 503; tried again",
-        "callback given up at attempt 2: status 503",
-        "callback delivered at attempt 3",
+        "callback given up at attempt 3: status 503",
+        "callback delivered at attempt 4",
     ] {
         assert_eq!(notes.iter().filter(|it| **it == note).count(), 1, "{notes:?}");
     }

@@ -214,3 +214,26 @@ async fn a_sweep_touches_no_more_with_very_many_jobs() {
         assert!(seen.windows(2).all(|pair| pair[0] == pair[1]), "{seen:?}");
     }
 }
+
+/// The same of links that are good no more.
+#[tokio::test]
+async fn links_that_go_touch_no_more_with_very_many_jobs() {
+    const PAGE: u64 = 50;
+    let mut seen = Vec::new();
+    for size in [200, 50_000] {
+        let bench = Bench::start().await;
+        let body = "job(id, 'state', 'completed', 'exports', 'pdf,pptx', 'pdf_url', 'https://x/1', 'pptx_url', 'https://x/2')
+             redis.call('SET', base .. 'result:' .. id, '{}') redis.call('ZADD', base .. 'links', i, id)";
+        bench.seed(size, body).await;
+        // The script is known to the server from here on.
+        assert_eq!(bench.queue.drop_links(1).await.unwrap(), 1);
+        bench.cmd::<()>(&["CONFIG", "RESETSTAT"]).await;
+        assert_eq!(bench.queue.drop_links(PAGE as usize).await.unwrap(), PAGE);
+        let calls = bench.carried_out().await;
+        assert_eq!(calls.get("hdel"), Some(&PAGE), "{size}: {calls:?}");
+        assert!(calls.values().sum::<u64>() <= 8 + PAGE * 8, "{size}: {calls:?}");
+        assert_eq!(bench.count("links").await, size - PAGE - 1);
+        seen.push(calls);
+    }
+    assert_eq!(seen[0], seen[1]);
+}

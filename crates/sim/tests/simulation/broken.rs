@@ -75,7 +75,7 @@ fn a_late_generation_that_is_dropped_is_found() {
 fn a_paused_queue_that_goes_on_is_found() {
     let patches = [
         ("if reset == 1 or is_queue_paused() then", "if reset == 1 then"),
-        (" or is_queue_paused() then", " then"),
+        ("is_newer_layout(), is_queue_paused()", "is_newer_layout(), false"),
     ];
     finds(
         &patches,

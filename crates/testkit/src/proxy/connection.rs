@@ -170,7 +170,17 @@ impl Link {
             return Ok(bytes.len());
         }
         let written = to.try_write(bytes)?;
-        self.shared.passed(way, written);
+        let passed = self.shared.passed(way, written);
+        let enough = way == Way::Requests && mode.hold_at.is_some_and(|most| passed >= most);
+        drop(mode);
+        if enough {
+            // Once: who gets here beside it must not bring back a hold that has ended.
+            self.shared.mode.send_if_modified(|mode| {
+                let due = mode.hold_at.take().is_some();
+                mode.hold |= due;
+                due
+            });
+        }
         Ok(written)
     }
 }

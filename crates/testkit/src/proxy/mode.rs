@@ -11,6 +11,8 @@ pub(super) struct Mode {
     pub(super) hold: bool,
     pub(super) delay: Duration,
     pub(super) drop_replies: bool,
+    /// Once so many bytes have been passed on to the server, a hold sets in.
+    pub(super) hold_at: Option<u64>,
     /// Connections numbered up to this one are frozen.
     frozen: u64,
 }
@@ -76,8 +78,10 @@ impl Shared {
         self.traffic(way).read.fetch_add(bytes as u64, Ordering::SeqCst);
     }
 
-    pub(super) fn passed(&self, way: Way, bytes: usize) {
-        self.traffic(way).passed.fetch_add(bytes as u64, Ordering::SeqCst);
+    /// Answers how many there were so far.
+    pub(super) fn passed(&self, way: Way, bytes: usize) -> u64 {
+        let bytes = bytes as u64;
+        bytes + self.traffic(way).passed.fetch_add(bytes, Ordering::SeqCst)
     }
 
     pub(super) fn freeze_existing(&self) {

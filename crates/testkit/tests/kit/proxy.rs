@@ -162,6 +162,30 @@ async fn a_hold_passes_nothing_and_then_everything() {
 }
 
 #[tokio::test]
+async fn a_hold_sets_in_by_itself_in_the_middle_of_a_request() {
+    let proxy = Proxy::start(echo().await).await;
+    let mut stream = connect(&proxy).await;
+    round_trip(&mut stream, "before").await;
+    let request = "held".repeat(100_000);
+    proxy.hold_after(200_000);
+    stream.write_all(request.as_bytes()).await.expect("written");
+    eventually(SOON, "so much has passed", || async {
+        proxy.counts().requests_passed >= 200_006
+    })
+    .await;
+    let mut reply = Vec::new();
+    while let Ok(read) = timeout(A_WHILE, stream.read_buf(&mut reply)).await {
+        assert_ne!(read.expect("read"), 0, "ended");
+    }
+    let passed = proxy.counts().requests_passed;
+    assert!((200_006..300_000).contains(&passed), "{passed}");
+    proxy.hold(false);
+    expect(&mut stream, &request[reply.len()..]).await;
+    // Only the next one that is asked for.
+    round_trip(&mut stream, "after").await;
+}
+
+#[tokio::test]
 async fn a_held_connection_does_not_learn_of_the_other_sides_end() {
     let listener = TcpListener::bind("127.0.0.1:0").await.expect("listens");
     let proxy = Proxy::start(listener.local_addr().expect("address")).await;

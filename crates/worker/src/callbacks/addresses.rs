@@ -4,9 +4,9 @@
 //! request is made, and every address that a name leads to when it is resolved. The connection goes to the addresses that
 //! were checked and to no others, so a name that changes in between gains nothing.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
+use gammaq_files::is_public;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use url::{Host, Url};
 
@@ -81,54 +81,6 @@ impl Resolve for PublicOnly {
             let addresses: Addrs = Box::new(found.into_iter());
             Ok(addresses)
         })
-    }
-}
-
-/// Whether an address is one of the public Internet, by IANA's registries of special-purpose addresses (RFC 6890).
-fn is_public(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => is_public_v4(address),
-        IpAddr::V6(address) => is_public_v6(address),
-    }
-}
-
-fn is_public_v4(address: Ipv4Addr) -> bool {
-    let inside = match address.octets() {
-        // This network, private, shared (carrier NAT), loopback, link-local (with the metadata of clouds), private.
-        [0 | 10 | 127, ..] | [169, 254, ..] | [192, 168, ..] => true,
-        [100, b, ..] => b & 0xc0 == 64,
-        [172, b, ..] => b & 0xf0 == 16,
-        // Protocol assignments, documentation, 6to4 relays, benchmarks.
-        [192, 0, 0 | 2, _] | [192, 88, 99, _] | [198, 18 | 19, ..] | [198, 51, 100, _] | [203, 0, 113, _] => {
-            true
-        }
-        // Multicast, reserved, broadcast.
-        [a, ..] => a >= 224,
-    };
-    !inside
-}
-
-fn is_public_v6(address: Ipv6Addr) -> bool {
-    // What carries an IPv4 address leads to that one.
-    if let Some(inner) = inner_v4(address) {
-        return is_public_v4(inner);
-    }
-    match address.segments() {
-        // Teredo and other protocol assignments (2001::/23), documentation.
-        [0x2001, b, ..] if b < 0x200 || b == 0xdb8 => false,
-        [0x3fff, b, ..] if b < 0x1000 => false,
-        // Global unicast is 2000::/3 alone: not loopback, unique local, link-local, multicast …
-        [a, ..] => a & 0xe000 == 0x2000,
-    }
-}
-
-/// The IPv4 address in a mapped (`::ffff:`), compatible (`::`), translated (`64:ff9b::`) or 6to4 (`2002:`) address.
-fn inner_v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let of = |high: u16, low: u16| Ipv4Addr::from((u32::from(high) << 16) | u32::from(low));
-    match address.segments() {
-        [0, 0, 0, 0, 0, 0 | 0xffff, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => Some(of(high, low)),
-        [0x2002, high, low, ..] => Some(of(high, low)),
-        _ => None,
     }
 }
 

@@ -40,7 +40,11 @@ pub(crate) async fn run(app: Arc<App>) {
     loop {
         sleep(wait).await;
         wait = EVERY.mul_f64(0.5 + app.chance.fraction());
-        while let Ok(1..) = app.queue.drop_links(BATCH).await {}
+        let mut began = Instant::now();
+        while let Ok(1..) = app.queue.drop_links(BATCH).await {
+            sleep(began.elapsed().max(PAUSE)).await;
+            began = Instant::now();
+        }
         let mut taken = 0;
         for state in SWEPT {
             match sweep(&app, state, &mut stuck).await {

@@ -1,5 +1,6 @@
 //! One exchange for a file of a deck that exists: asking for it, looking for it, or downloading it.
 
+use gammaq_crash::at;
 use gammaq_files::{Fetched, Format, Wanted};
 use gammaq_gamma::Target;
 use gammaq_job::ExportFormat;
@@ -20,9 +21,9 @@ pub(crate) async fn export(app: &App, hold: &Hold, target: &Target, trace: &mut 
     };
     tokio::select! {
         biased;
-        () = app.stop.cancelled() => Outcome::Released,
-        () = hold.lost.cancelled() => Outcome::Settled,
-        outcome = go_on(app, hold, target, (format, next), trace) => outcome,
+        () = at("export_stop", app.stop.cancelled()) => Outcome::Released,
+        () = at("export_lost", hold.lost.cancelled()) => Outcome::Settled,
+        outcome = at("export_step", go_on(app, hold, target, (format, next), trace)) => outcome,
     }
 }
 
@@ -36,14 +37,14 @@ async fn go_on(
     let (job, asked) = (&hold.job, Instant::now());
     let (kind, answer) = match &next {
         Next::Begin => {
-            let answer = app.gamma.export(target, &job.gamma_id, format.as_str()).await;
-            (Exchange::Export, answer)
+            let asking = app.gamma.export(target, &job.gamma_id, format.as_str());
+            (Exchange::Export, at("export_begin", asking).await)
         }
         Next::Look(export_id) => {
-            let answer = app.gamma.poll_export(target, export_id, format.as_str()).await;
-            (Exchange::ExportPoll, answer)
+            let looking = app.gamma.poll_export(target, export_id, format.as_str());
+            (Exchange::ExportPoll, at("export_look", looking).await)
         }
-        Next::Download(link) => return download(app, hold, format, link).await,
+        Next::Download(link) => return at("export_download", download(app, hold, format, link)).await,
     };
     app.measures.answered(kind, answer.http_status, asked.elapsed());
     trace.asked(kind, target, answer.http_status);
@@ -69,7 +70,7 @@ async fn download(app: &App, hold: &Hold, format: ExportFormat, link: &str) -> O
         },
         link,
     };
-    let fetched = downloads.files.fetch(wanted).await;
+    let fetched = at("export_fetch", downloads.files.fetch(wanted)).await;
     app.measures.downloaded(&fetched);
     let elapsed_ms = asked.elapsed().as_millis() as u64;
     match &fetched {
