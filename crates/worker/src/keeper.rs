@@ -213,9 +213,9 @@ impl Keeper {
             if hold.lost.is_cancelled() {
                 continue;
             }
-            // So late that its lease would have to be renewed by now: whoever has time for it takes it, and the schedule sees to it that what piled up
+            // So late that half of its lease is over: whoever has time for it takes it, and the schedule sees to it that what piled up
             // doesn't come at once.
-            let behind = at.elapsed() > self.app.renew_kept();
+            let behind = at.elapsed() > self.app.look_for() / 2;
             if behind || !self.app.knows(&hold.job.account) {
                 self.settle.let_go(hold);
                 continue;

@@ -31,16 +31,17 @@ impl App {
         (answer_by, Instant::now() + self.renew())
     }
 
-    /// How long after the time of such a look its lease is renewed.
+    /// How long after the time of such a look its lease is renewed: soon, since Redis's clock may be set forward meanwhile, and a short lease
+    /// ends by that where a long one does not.
     pub(crate) fn renew_kept(&self) -> Duration {
-        self.look_for() / 2
+        self.look_for() / 8
     }
 }
 
 /// Runs until it is dropped: leases are renewed while the worker drains, too.
 pub(crate) async fn run(app: Arc<App>) {
     // Often enough for the shortest leases, which are those of jobs that are kept.
-    let usual = app.look_for() / 4;
+    let usual = app.renew_kept();
     // Where looks are far apart it is the lease of those that has to be long enough.
     let lease = app.lease.max(app.settle_policy.kept_for);
     let look_for = lease - app.rules.interval;
