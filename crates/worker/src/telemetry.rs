@@ -5,8 +5,9 @@
 use std::io::IsTerminal;
 
 use tracing::Level;
+use tracing::level_filters::LevelFilter;
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::filter::{FilterExt, filter_fn};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -26,7 +27,9 @@ pub fn init(settings: &LogSettings) -> Result<(), Error> {
     // no filter lets those lines through.
     let ours = filter_fn(|line| {
         *line.level() <= Level::WARN || !LIBRARIES.iter().any(|library| line.target().starts_with(library))
-    });
+    })
+    // It has no level of its own; without a word about that it would be asked about every line there is.
+    .with_max_level_hint(LevelFilter::TRACE);
     let terminal = std::io::stderr().is_terminal();
     let pretty = match settings.format {
         LogFormat::Auto => terminal,
@@ -43,9 +46,27 @@ pub fn init(settings: &LogSettings) -> Result<(), Error> {
             .with_span_list(false)
             .boxed()
     };
-    let log = log.with_filter(wanted).with_filter(ours);
+    // As one filter: of two, one after the other, the outer one would have every span and line below `wanted` made before the inner
+    // one drops it, at each step.
+    let log = log.with_filter(wanted.and(ours));
     tracing_subscriber::registry()
         .with(log)
         .try_init()
         .map_err(|error| failed(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each step of a job has a span, and libraries have many of their own: most are below what is logged.
+    #[test]
+    fn what_is_not_wanted_is_not_even_made() {
+        let settings = LogSettings {
+            format: LogFormat::Json,
+            filter: "info".to_owned(),
+        };
+        init(&settings).unwrap();
+        assert_eq!(LevelFilter::current(), LevelFilter::INFO);
+    }
 }
