@@ -1,7 +1,5 @@
 //! Copies of files, seen from the kernel and from the metrics.
 
-#![expect(clippy::unwrap_used, reason = "what a test can't set up or read ends it")]
-
 use gammaq_tests::{PATIENCE, Stage, admin};
 use tempfile::TempDir;
 

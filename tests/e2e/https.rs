@@ -1,7 +1,5 @@
 //! Files that come by https, as all of Gamma's do: from a host that proves its name, and from no other.
 
-#![expect(clippy::unwrap_used, reason = "what a test can't set up or read ends it")]
-
 use std::path::Path;
 
 use gammaq_testkit::{Certificates, Process, Signal, eventually, free_port};
