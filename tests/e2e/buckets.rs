@@ -357,6 +357,10 @@ async fn an_upload_that_a_bucket_is_away_for_too_long_for_begins_anew_and_leaves
         "{file}"
     );
     assert!(s3.parts_left().await > 0, "nobody could take them back");
+    // The next attempt finds no word of them, and the bucket is there again a moment later.
+    worker
+        .wait_line("whether an upload was left is not known", PATIENCE * 3)
+        .await;
     proxy.refuse(false).await;
     let downloads = assert_whole(&stage, &s3).await;
     assert_eq!(stage.field("deck", "last_error").await, "");

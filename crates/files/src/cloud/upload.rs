@@ -83,6 +83,14 @@ impl Cloud {
     }
 }
 
+/// Whether it is for good: a key without this right.
+fn is_forbidden(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::PermissionDenied { .. } | Error::Unauthenticated { .. }
+    )
+}
+
 /// The path of the file, and the id of its upload.
 fn read(text: &Bytes) -> Option<(Path, MultipartId)> {
     let (path, id) = std::str::from_utf8(text).ok()?.split_once('\n')?;
@@ -125,13 +133,18 @@ impl Upload {
         Ok(())
     }
 
-    /// Begins an upload in parts, in the place of one that was left. That the notes work is no condition of it.
+    /// Begins an upload in parts, in the place of one that was left. That notes are allowed is no condition of it, but where they are, one
+    /// that can't be read or written just now is waited for: the next note would take its place, and nobody would know of that
+    /// upload any more.
     async fn open(&self) -> Result<Parts, Halt> {
         let (cloud, path) = (&self.cloud, &self.path);
         if let Some(note) = &self.note
             && let Err(error) = at("upload_left", Box::pin(cloud.take_back(note))).await
         {
             tracing::debug!(%error, "whether an upload was left is not known");
+            if !is_forbidden(&error) {
+                return Err(unusable(error));
+            }
         }
         let id = at("upload_begin", cloud.bucket.create_multipart(path))
             .await
@@ -140,6 +153,10 @@ impl Upload {
             let text = PutPayload::from(format!("{path}\n{id}").into_bytes());
             if let Err(error) = at("upload_note", cloud.bucket.put(note, text)).await {
                 tracing::debug!(%error, "an upload could not be written down");
+                // What was begun has no parts yet, which are what is paid for.
+                if !is_forbidden(&error) {
+                    return Err(unusable(error));
+                }
             }
         }
         Ok(Parts {
