@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use gammaq_queue::claim::Claimed;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -17,6 +17,7 @@ const LAST_MOMENTS: Duration = Duration::from_millis(20);
 #[derive(Debug, Default)]
 pub(crate) struct Holds {
     held: Mutex<BTreeMap<String, Held>>,
+    taken: Notify,
 }
 
 #[derive(Debug)]
@@ -47,6 +48,14 @@ impl Holds {
         self.held
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Waits until there is one.
+    pub(crate) async fn any(&self) {
+        // What comes between the look and the wait has left its mark with the notifier.
+        while self.lock().is_empty() {
+            self.taken.notified().await;
+        }
     }
 
     /// Ids and fences.
@@ -133,6 +142,9 @@ impl Holds {
             answer_by,
         };
         let former = held.insert(job.id.clone(), new);
+        if held.len() == 1 {
+            self.taken.notify_one();
+        }
         drop(held);
         // This worker's own earlier hold, whose lease ended: whoever still works on it may stop.
         if let Some(former) = former {

@@ -32,7 +32,7 @@ local seqs = {}
 local function plan(i, at)
   local id, run_at, account = ARGV[at + 1], tonumber(ARGV[at + 5]), ARGV[at + 6]
   seq = seq + 1
-  seqs[i] = whole(seq)
+  seqs[i] = int(seq)
   if outcomes[i] == 'failed' then return end
   local list = due
   if run_at <= now then

@@ -37,7 +37,7 @@ end
 -- After a slot moved or came back: the account may be able to submit earlier than was thought.
 local function refresh(account)
   local thought = redis.call('ZSCORE', key('accounts'), account)
-  if not thought then return end
+  if not thought or tonumber(thought) <= now then return end
   local a = gate(account)
   local time = now
   if used_slots(account, a.window) >= a.limit then time = next_slot(account, a.window) end

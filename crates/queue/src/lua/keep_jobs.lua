@@ -14,7 +14,9 @@ local record, planned, polls, others = base .. 'job:', {}, 0, {}
 local function keep(at)
   local id, fence, looks = ARGV[at], ARGV[at + 1], ARGV[at + 3]
   local job = record .. id
-  local v = read('HMGET', job, 'state', 'fence', 'worker', 'polls', 'v')
+  local clean = ARGV[at + 4] == '1'
+  local v = clean and read('HMGET', job, 'state', 'fence', 'worker', 'polls', 'v') or
+    read('HMGET', job, 'state', 'fence', 'worker', 'polls', 'v', 'poll_failures', 'last_error')
   if v[2] ~= fence or v[3] ~= worker or v[1] ~= 'generating' or is_newer(v[5]) then
     others[#others + 1] = at / 5
     others[#others + 1] = (v[1] or is_newer(v[5])) and 'stale' or 'missing'
@@ -25,7 +27,10 @@ local function keep(at)
 
   -- Writes from here on.
   local time = now + tonumber(ARGV[at + 2])
-  if ARGV[at + 4] == '1' then write('HSET', job, 'polls', looks, 'next_at', format('%d', time))
+  if clean then write('HSET', job, 'polls', looks, 'next_at', format('%d', time))
+  elseif (v[6] or '0') == '0' and (v[7] or '') == '' then
+    -- A record that never knew trouble has no fields that say so: they would take memory.
+    write('HSET', job, 'polls', looks, 'next_at', format('%d', time), 'kept_fence', fence)
   else
     write('HSET', job, 'polls', looks, 'next_at', format('%d', time), 'poll_failures', '0', 'last_error', '',
       'kept_fence', fence)

@@ -14,7 +14,7 @@ local function record(at)
   local worker, id, fence, generation = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
   local account, place = ARGV[at + 7], ARGV[at + 8]
   local r = redis.pcall('HMGET', job_key(id), 'state', 'fence', 'generation_id', 'extra_generation_id', 'account', 'slot',
-    'attempts', 'v', 'cancel_requested')
+    'attempts', 'v', 'cancel_requested', 'last_error', 'submit_failures')
   local state, known, extra = r[1], r[3] or '', r[4] or ''
   local mine, newer = r[2] == fence, is_newer(r[8])
 
@@ -39,14 +39,11 @@ local function record(at)
   local fields = { 'generation_id', generation, 'submitted_at', int(now), 'deadline', int(now + ARGV[at + 5]) }
   -- What was paid for stands there first, whatever else becomes of the job; where nothing comes between, with the rest.
   local plain = state == 'submitting' and mine
-  if not plain then
-    set_fields(job_key(id), fields)
-    fields = {}
-  end
+  if not plain then set_fields(job_key(id), fields) fields = {} end
   count('submitted')
   if state == 'ambiguous' or state == 'queued' or plain then
-    for _, text in ipairs({ 'state', 'generating', 'worker', '', 'next_at', int(now + ARGV[at + 4]), 'slot', '', 'last_error', '',
-      'submit_failures', '', unpack(ARGV, at + 10, at + 9 + ARGV[at + 9]) }) do fields[#fields + 1] = text end
+    for _, text in ipairs({ 'state', 'generating', 'worker', '', 'next_at', int(now + ARGV[at + 4]), 'slot', '',
+      unpack(ARGV, at + 10, at + 9 + ARGV[at + 9]) }) do fields[#fields + 1] = text end
     if state == 'queued' then
       -- A resubmit was decided, but not begun: whoever holds the job can't begin it any more.
       redis.call('ZREM', key('pending:' .. r[5]), id)
@@ -57,6 +54,7 @@ local function record(at)
       redis.call('HDEL', job_key(id), 'error', 'finished_at')
     end
     set_fields(job_key(id), fields)
+    if r[10] or r[11] then redis.call('HDEL', job_key(id), 'last_error', 'submit_failures') end
     if not plain then
       redis.call('ZREM', key('ambiguous'), id)
       redis.call('DEL', key('result:' .. id))

@@ -2,12 +2,14 @@
 local function settle(item)
   local id = item.id
   local v = redis.pcall('HMGET', job_key(id), 'state', 'fence', 'worker', 'account', 'slot', 'priority', 'seq',
-    'generation_id', 'v', 'next_at', 'polls', 'kept_fence')
+    'generation_id', 'v', 'next_at', 'polls', 'kept_fence', 'poll_failures', 'last_error')
   if is_newer(v[9]) then return 'stale' end
   if not v[1] then return 'missing' end
   local r = { state = v[1], account = v[4], slot = v[5] or '', priority = v[6], seq = v[7] }
   if v[2] ~= item.fence or v[3] ~= worker or not FROM[item.verb][r.state] then return 'stale' end
   if item.verb == 'keep' and has_run(v[11], item.fields) then return 'kept' end
+
+  if not is_troubled(v[13], v[14]) then item.fields = without_no_trouble(item.fields) end
 
   -- Writes from here on.
   local paused

@@ -23,16 +23,33 @@ local function has_run(polls, fields)
   end
 end
 
+-- A record that never knew trouble has no fields that say so: they would take memory.
+local function is_troubled(failures, error) return (failures or '0') ~= '0' or (error or '') ~= '' end
+
+local function without_no_trouble(fields)
+  local left = {}
+  for i = 1, #fields, 2 do
+    local name, value = fields[i], fields[i + 1]
+    if not ((name == 'poll_failures' and value == '0') or (name == 'last_error' and value == '')) then
+      left[#left + 1] = name
+      left[#left + 1] = value
+    end
+  end
+  return left
+end
+
 -- A look that found nothing new.
 local function still_pending(id, fence, delay, looks)
-  local v = redis.pcall('HMGET', job_key(id), 'v', 'state', 'fence', 'worker')
+  local v = redis.pcall('HMGET', job_key(id), 'v', 'state', 'fence', 'worker', 'poll_failures', 'last_error')
   if is_newer(v[1]) then return 'stale' end
   if not v[2] then return 'missing' end
   if v[3] ~= fence or v[4] ~= worker or not FROM.again[v[2]] then return 'stale' end
 
   -- Writes from here on.
-  local time = whole(now + delay)
-  redis.call('HSET', job_key(id), 'polls', looks, 'poll_failures', '0', 'last_error', '', 'worker', '', 'next_at', time)
+  local time = int(now + delay)
+  if is_troubled(v[5], v[6]) then
+    redis.call('HSET', job_key(id), 'polls', looks, 'poll_failures', '0', 'last_error', '', 'worker', '', 'next_at', time)
+  else redis.call('HSET', job_key(id), 'polls', looks, 'worker', '', 'next_at', time) end
   plan(id, time)
   if v[2] == 'exporting' then write_result(id, nil) else polls = polls + 1 end
   return 'ok'

@@ -196,7 +196,7 @@ async fn a_generation() {
         "claims, settlements, begin and record"
     );
     let all: u64 = spent.values().sum();
-    assert!(all <= 193, "{all}: {spent:?}");
+    assert!(all <= 189, "{all}: {spent:?}");
 }
 
 /// What a job takes of the server's memory beyond what its caller wrote, in flight and when it is over beyond its result too:

@@ -48,6 +48,8 @@ pub(crate) async fn run(app: Arc<App>) {
     let again = app.renew().min(look_for / 2);
     let mut wait = usual;
     loop {
+        // A worker that holds nothing isn't woken for it.
+        app.holds.any().await;
         tokio::time::sleep(wait).await;
         wait = usual;
         let held = app.holds.to_renew();
