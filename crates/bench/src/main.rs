@@ -3,6 +3,7 @@
 
 #![expect(clippy::print_stdout, reason = "it is a program that reports")]
 
+mod bare;
 mod conditions;
 mod document;
 mod fake;
@@ -24,6 +25,10 @@ use figures::{Case, Summary};
 use peers::Peer;
 use rig::Aof;
 use workloads::Workload;
+
+/// The worker's: what is measured without it must not be slower for another reason.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Measures gammaq.
 #[derive(Debug, Clone, Parser)]
@@ -73,6 +78,13 @@ enum Command {
     /// The fake Gamma; the bench starts it itself.
     #[command(hide = true)]
     Fake,
+    /// Requests without a worker; the bench starts that itself, too.
+    #[command(hide = true)]
+    Bare {
+        url: String,
+        jobs: usize,
+        interval_ms: u64,
+    },
 }
 
 /// What holds for every workload.
@@ -95,6 +107,11 @@ fn main() -> ExitCode {
     let args = Args::parse();
     let done = match args.command {
         Some(Command::Fake) => fake::serve().map_err(|error| error.to_string()),
+        Some(Command::Bare {
+            url,
+            jobs,
+            interval_ms,
+        }) => bare::run(&url, jobs, Duration::from_millis(interval_ms)),
         _ => tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()

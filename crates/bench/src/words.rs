@@ -15,6 +15,8 @@ pub(crate) fn of(figure: &str) -> Words {
         "redis_step" => ("Redis CPU a step, µs", 1.0, 1),
         "worker_poll" => ("worker CPU a poll, µs", 1.0, 1),
         "redis_poll" => ("Redis CPU a poll, µs", 1.0, 1),
+        "bare_get" => ("CPU a bare GET, µs", 1.0, 1),
+        "bare_now" => ("memory, MB", MB, 1),
         "calls_step" => ("Redis commands a step", 1.0, 1),
         "calls_poll" => ("Redis commands a poll", 1.0, 1),
         "scripts_generation" => ("scripts a generation", 1.0, 1),

@@ -139,12 +139,17 @@ pub(crate) async fn follow(
     Ok(case)
 }
 
-fn lateness(case: &mut Case, seen: &crate::fake::Seen) {
+pub(super) fn lateness(case: &mut Case, seen: &crate::fake::Seen) {
     case.add("p50", seen.p50);
     case.add("p99", seen.p99);
     case.add("late_most", seen.most);
     case.add("least", seen.least);
     case.add("early", seen.early);
+}
+
+/// For how long polls are watched.
+pub(super) fn window(options: &Options, interval: Duration) -> Duration {
+    options.window.max(2 * interval)
 }
 
 /// `jobs` in flight at once, all of them pending: a window of polls alone.
@@ -178,7 +183,7 @@ pub(crate) async fn steady(
         Moment::look(worker.pid(), &mut rig.resp).await?,
         rig.fake.seen().await?,
     );
-    let window = options.window.max(2 * interval);
+    let window = window(options, interval);
     sleep(window).await;
     let after = Moment::look(worker.pid(), &mut rig.resp).await?;
     let seen = rig.fake.seen().await?;

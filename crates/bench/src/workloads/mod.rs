@@ -2,6 +2,7 @@
 
 pub(crate) mod cycles;
 pub(crate) mod durability;
+pub(crate) mod http;
 pub(crate) mod idle;
 pub(crate) mod intake;
 pub(crate) mod lifecycle;
@@ -15,6 +16,8 @@ use crate::figures::Case;
 pub(crate) enum Workload {
     /// Generations from submit to end: 2,000, 20,000 and 100,000 of them.
     Lifecycle,
+    /// The same requests with nothing around them.
+    Http,
     /// The way in: entries become jobs, and callers enqueue.
     Intake,
     /// The queue alone: claim and settle.
@@ -30,8 +33,9 @@ pub(crate) enum Workload {
 }
 
 impl Workload {
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Lifecycle,
+        Self::Http,
         Self::Intake,
         Self::Cycles,
         Self::Memory,
@@ -43,6 +47,7 @@ impl Workload {
     pub(crate) async fn run(self, options: Options) -> Result<Vec<Case>, String> {
         match self {
             Self::Lifecycle => lifecycle::run(&options).await,
+            Self::Http => http::run(&options).await,
             Self::Intake => intake::run(&options).await,
             Self::Cycles => cycles::run(&options).await,
             Self::Memory => memory::run(&options).await,
