@@ -31,6 +31,8 @@ pub(crate) fn of(figure: &str) -> Words {
         "bytes_generation" => ("Redis bytes a generation", 1.0, 0),
         "bytes_flying" => ("Redis bytes in flight, beyond payload", 1.0, 0),
         "bytes_finished" => ("Redis bytes finished, beyond result", 1.0, 0),
+        "record_bytes" => ("Redis bytes a record, beyond payload", 1.0, 0),
+        "record_look" => ("Redis CPU for what a look reads and writes, µs", 1.0, 1),
         "worker_now" => ("worker memory, MB", MB, 1),
         "worker_peak" => ("worker's peak, MB", MB, 1),
         "intake_second" => ("entries taken in a second", 1.0, 0),

@@ -7,6 +7,7 @@ pub(crate) mod idle;
 pub(crate) mod intake;
 pub(crate) mod lifecycle;
 pub(crate) mod memory;
+pub(crate) mod record;
 pub(crate) mod start;
 
 use crate::Options;
@@ -24,6 +25,8 @@ pub(crate) enum Workload {
     Cycles,
     /// Bytes a job, and what a worker takes.
     Memory,
+    /// What a record takes, in each way that it could be kept.
+    Record,
     /// A worker with nothing to do.
     Idle,
     /// Start, end, and size.
@@ -33,12 +36,13 @@ pub(crate) enum Workload {
 }
 
 impl Workload {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Lifecycle,
         Self::Http,
         Self::Intake,
         Self::Cycles,
         Self::Memory,
+        Self::Record,
         Self::Idle,
         Self::Start,
         Self::Durability,
@@ -51,6 +55,7 @@ impl Workload {
             Self::Intake => intake::run(&options).await,
             Self::Cycles => cycles::run(&options).await,
             Self::Memory => memory::run(&options).await,
+            Self::Record => record::run(&options).await,
             Self::Idle => idle::run(&options).await,
             Self::Start => start::run(&options).await,
             Self::Durability => durability::run(&options).await,

@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::traces::Accepting;
 
 /// How long a read waits for the first entry; a worker that is to stop waits for it, too.
-pub(crate) const BLOCK: Duration = Duration::from_millis(700);
+pub(crate) const BLOCK: Duration = Duration::from_millis(800);
 /// Entries of one read: doubles while they are small and plenty.
 const FIRST_COUNT: usize = 16;
 /// Redis does nothing else for as long as a call takes: these are a few milliseconds.
