@@ -203,7 +203,7 @@ async fn a_generation() {
 /// with the server's own settings, and as deploy/redis/redis.conf has it.
 #[tokio::test]
 async fn memory() {
-    for (largest, in_flight, over) in [("64", 2_850, 2_950), ("4096", 1_150, 1_550)] {
+    for (largest, in_flight, over) in [("64", 2_600, 2_850), ("4096", 1_120, 1_520)] {
         let (flying, ended) = Bench::with(Policy {
             // The journal of events has a size of its own, whatever it tells of.
             events_cap: 100,

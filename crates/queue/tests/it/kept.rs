@@ -172,3 +172,46 @@ async fn a_renewal_that_comes_late_makes_no_lease_shorter() {
     );
     assert!(bench.cmd::<u64>(&["ZSCORE", "@due", "a"]).await > due);
 }
+
+/// Most records never know trouble, and fields that say so would be a tenth of what they take.
+#[tokio::test]
+async fn a_record_says_of_trouble_only_after_some() {
+    let none: Vec<Option<String>> = vec![None, None];
+    let some = |failures: &str, error: &str| vec![Some(failures.to_owned()), Some(error.to_owned())];
+    // Each way in which a look is told of: kept, kept with news of the account, and handed back.
+    for way in ["kept", "news", "again"] {
+        let bench = Bench::start().await;
+        let mut job = bench.looked_at("a").await;
+        let trouble = async || {
+            let read = ["HMGET", "@job:a", "poll_failures", "last_error"];
+            bench.cmd::<Vec<Option<String>>>(&read).await
+        };
+        let calm = |job: &Claimed, looks: u64| {
+            let mut item = kept(job, looks);
+            match way {
+                "news" => item.account_fields = vec![("credits_remaining", "7".to_owned())],
+                "again" => item.verb = Verb::Again(millis(0)),
+                _ => {}
+            }
+            item
+        };
+        bench.tell_look(calm(&job, 1)).await;
+        assert_eq!(trouble().await, none, "{way}");
+
+        if way == "again" {
+            job = bench.claim_one("A").await;
+        }
+        let mut failed = settlement(&job, Verb::Again(millis(0)));
+        failed.fields = vec![
+            ("polls", "2".to_owned()),
+            ("poll_failures", "1".to_owned()),
+            ("last_error", "HTTP 500".to_owned()),
+        ];
+        assert_eq!(bench.tell_look(failed).await, Settled::Done);
+        assert_eq!(trouble().await, some("1", "HTTP 500"), "{way}");
+
+        let job = bench.claim_one("A").await;
+        bench.tell_look(calm(&job, 3)).await;
+        assert_eq!(trouble().await, some("0", ""), "{way}: over");
+    }
+}
