@@ -13,7 +13,7 @@ const NAME: &str = "record";
 const TOGETHER: usize = 500;
 /// Far apart, so that one record after another isn't found in the processor's caches; it shares no factor with the number of records.
 const STRIDE: usize = 7_919;
-/// What stands on a record between two looks, beside its request.
+/// What may stand on a record between two looks, beside its request.
 const FIELDS: [(&str, &str); 26] = [
     ("v", "1"),
     ("state", "generating"),
