@@ -19,8 +19,8 @@ scripts! {
     CLAIM_JOBS = "callback" "result" "account" "floor" "cancel" "claim_jobs" "claim_gates" "claim_ends" "claim_due" "claim_pending";
     BEGIN_SUBMIT = "account" "each" "begin_submit";
     RECORD_GENERATION = "callback" "result" "account" "pauses" "spending" "cancel" "each" "extra_generation" "record_generation";
-    SETTLE_JOBS = "callback" "result" "account" "pauses" "floor" "spending" "cancel" "progress" "trouble" "settle_jobs" "settle_pending" "exports" "settle_items" "settle_loop";
-    KEEP_JOBS = "trouble" "keep_jobs";
+    SETTLE_JOBS = "callback" "result" "account" "pauses" "floor" "spending" "cancel" "progress" "settle_jobs" "settle_pending" "exports" "settle_items" "settle_loop";
+    KEEP_JOBS = "keep_jobs";
     READ_RECALLS = "read_recalls";
     RENEW_LEASES = "account" "renew_leases";
     RECOVER_CLAIMS = "account" "recover_claims";

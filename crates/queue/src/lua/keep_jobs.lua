@@ -28,7 +28,8 @@ local function keep(at)
   -- Writes from here on.
   local time = now + tonumber(ARGV[at + 2])
   if clean then write('HSET', job, 'polls', looks, 'next_at', format('%d', time))
-  elseif not is_troubled(v[6], v[7]) then
+  elseif (v[6] or '0') == '0' and (v[7] or '') == '' then
+    -- A record that never knew trouble has no fields that say so: they would take memory.
     write('HSET', job, 'polls', looks, 'next_at', format('%d', time), 'kept_fence', fence)
   else
     write('HSET', job, 'polls', looks, 'next_at', format('%d', time), 'poll_failures', '0', 'last_error', '',

@@ -9,7 +9,8 @@ local function settle(item)
   if v[2] ~= item.fence or v[3] ~= worker or not FROM[item.verb][r.state] then return 'stale' end
   if item.verb == 'keep' and has_run(v[11], item.fields) then return 'kept' end
 
-  if not is_troubled(v[13], v[14]) then item.fields = without_all_clear(item.fields) end
+  if not is_troubled(v[13], v[14]) then item.fields = without_no_trouble(item.fields) end
+
   -- Writes from here on.
   local paused
   if item.pause == 'rate_limited' then

@@ -23,6 +23,21 @@ local function has_run(polls, fields)
   end
 end
 
+-- A record that never knew trouble has no fields that say so: they would take memory.
+local function is_troubled(failures, error) return (failures or '0') ~= '0' or (error or '') ~= '' end
+
+local function without_no_trouble(fields)
+  local left = {}
+  for i = 1, #fields, 2 do
+    local name, value = fields[i], fields[i + 1]
+    if not ((name == 'poll_failures' and value == '0') or (name == 'last_error' and value == '')) then
+      left[#left + 1] = name
+      left[#left + 1] = value
+    end
+  end
+  return left
+end
+
 -- A look that found nothing new.
 local function still_pending(id, fence, delay, looks)
   local v = redis.pcall('HMGET', job_key(id), 'v', 'state', 'fence', 'worker', 'poll_failures', 'last_error')
