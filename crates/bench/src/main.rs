@@ -8,6 +8,7 @@ mod conditions;
 mod document;
 mod fake;
 mod figures;
+mod inner;
 mod peers;
 mod resp;
 mod rig;
@@ -85,6 +86,9 @@ enum Command {
         jobs: usize,
         interval_ms: u64,
     },
+    /// A worker with the fake Gamma within; the bench starts that itself, too.
+    #[command(hide = true)]
+    Inner { config: PathBuf },
 }
 
 /// What holds for every workload.
@@ -106,12 +110,13 @@ impl Options {
 fn main() -> ExitCode {
     let args = Args::parse();
     let done = match args.command {
-        Some(Command::Fake) => fake::serve().map_err(|error| error.to_string()),
+        Some(Command::Fake) => fake::serve(&fake::Shared::new()).map_err(|error| error.to_string()),
         Some(Command::Bare {
             url,
             jobs,
             interval_ms,
         }) => bare::run(&url, jobs, Duration::from_millis(interval_ms)),
+        Some(Command::Inner { config }) => inner::run(config),
         _ => tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()

@@ -99,6 +99,25 @@ impl Rig {
             .spawn())
     }
 
+    /// Starts a worker with a Gamma of its own, which is the rig's from now on.
+    pub(crate) async fn worker_with_gamma(
+        &mut self,
+        accounts: &Accounts,
+        more: &str,
+    ) -> Result<Process, String> {
+        let path = self.settings("worker", accounts, more)?;
+        let program = std::env::current_exe().map_err(|error| error.to_string())?;
+        let worker = Process::builder(program)
+            .name("worker")
+            .arg("inner")
+            .arg(path)
+            .current_dir(self.dir.path())
+            .spawn();
+        self.fake = Fake::within(&worker).await;
+        worker.wait_line("the worker is ready", READY_WITHIN).await;
+        Ok(worker)
+    }
+
     /// A directory that goes with the rig.
     pub(crate) fn dir(&self) -> &Path {
         self.dir.path()

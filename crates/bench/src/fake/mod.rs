@@ -4,8 +4,10 @@
 //! submitted twice.
 
 mod server;
+mod within;
 mod world;
 
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use gammaq_testkit::Process;
@@ -14,7 +16,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
+use world::World;
+
 pub(crate) use server::serve;
+pub(crate) use within::Within;
 
 const STARTED_WITHIN: Duration = Duration::from_secs(20);
 /// Ample for an answer while both cores are busy.
@@ -22,11 +27,25 @@ const ANSWERED_WITHIN: Duration = Duration::from_secs(60);
 /// Between two looks; what they cost is the fake's.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 
+/// What the fake knows, for whoever answers.
+#[derive(Clone)]
+pub(crate) struct Shared(Arc<Mutex<World>>);
+
+impl Shared {
+    pub(crate) fn new() -> Self {
+        Self(Arc::new(Mutex::new(World::new())))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, World> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// The fake as the bench sees it.
 #[derive(Debug)]
 pub(crate) struct Fake {
-    // Ends with this value.
-    _process: Process,
+    // Ends with this value; `None` where it is within a worker.
+    _process: Option<Process>,
     address: String,
 }
 
@@ -56,19 +75,23 @@ impl Fake {
     pub(crate) async fn start() -> Result<Self, String> {
         let program = std::env::current_exe().map_err(|error| error.to_string())?;
         let process = Process::builder(program).name("fast-fake").arg("fake").spawn();
+        let Self { address, .. } = Self::within(&process).await;
+        Ok(Self {
+            _process: Some(process),
+            address,
+        })
+    }
+
+    /// The one within a process that says where it is.
+    pub(crate) async fn within(process: &Process) -> Self {
         let line = process
             .wait_line("fake listening on http://", STARTED_WITHIN)
             .await;
-        let address = line
-            .rsplit("http://")
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .to_owned();
-        Ok(Self {
-            _process: process,
-            address,
-        })
+        let address = line.rsplit("http://").next().unwrap_or_default().trim();
+        Self {
+            _process: None,
+            address: address.to_owned(),
+        }
     }
 
     pub(crate) fn url(&self) -> String {

@@ -1,21 +1,19 @@
 //! HTTP/1.1 with nothing to it: heads are searched for the few things that matter, answers are written in one piece.
 
-use std::cell::RefCell;
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
-use std::rc::Rc;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::LocalSet;
 
-use super::world::World;
+use super::Shared;
 
 /// Larger than any request of a measurement; more is a fault of whoever sends it.
 const LARGEST: usize = 4 * 1024 * 1024;
 
 /// Serves until it is killed; says where on its standard output. One thread does.
-pub(crate) fn serve() -> io::Result<()> {
+pub(crate) fn serve(world: &Shared) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -24,10 +22,9 @@ pub(crate) fn serve() -> io::Result<()> {
         let mut out = io::stdout();
         writeln!(out, "fake listening on http://{}", listener.local_addr()?)?;
         out.flush()?;
-        let world = Rc::new(RefCell::new(World::new()));
         loop {
             let (stream, _) = listener.accept().await?;
-            let world = Rc::clone(&world);
+            let world = world.clone();
             tokio::task::spawn_local(async move {
                 // Whoever breaks off is not missed.
                 let _ = connection(stream, &world).await;
@@ -36,7 +33,7 @@ pub(crate) fn serve() -> io::Result<()> {
     })
 }
 
-async fn connection(mut stream: TcpStream, world: &RefCell<World>) -> io::Result<()> {
+async fn connection(mut stream: TcpStream, world: &Shared) -> io::Result<()> {
     stream.set_nodelay(true)?;
     let mut read = Vec::with_capacity(8 * 1024);
     let mut out = Vec::with_capacity(8 * 1024);
@@ -44,7 +41,7 @@ async fn connection(mut stream: TcpStream, world: &RefCell<World>) -> io::Result
         while let Some((head, whole)) = frame(&read)? {
             let request = &read[..head];
             let close = has_line(request, b"connection: close");
-            world.borrow_mut().answer(request, &read[head..whole], &mut out);
+            world.lock().answer(request, &read[head..whole], &mut out);
             read.drain(..whole);
             if close {
                 stream.write_all(&out).await?;

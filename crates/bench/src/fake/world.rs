@@ -75,35 +75,29 @@ impl World {
     }
 
     fn submit(&mut self, body: &[u8], out: &mut Vec<u8>) {
+        let id = self.accept(body);
+        self.json("201 Created", &format!("{{\"generationId\":\"g{id}\"}}"), out);
+    }
+
+    /// Takes a request, and answers the number of its generation.
+    pub(super) fn accept(&mut self, body: &[u8]) -> usize {
         let title = title(body).to_vec();
         let count = self.titles.entry(title).or_default();
         *count += 1;
         self.doubles += u64::from(*count > 1);
-        let id = self.generations.len();
         self.generations.push(Generation {
             told: self.began.elapsed(),
             polls: 0,
             over: false,
         });
-        self.json("201 Created", &format!("{{\"generationId\":\"g{id}\"}}"), out);
+        self.generations.len() - 1
     }
 
     fn poll(&mut self, id: Option<usize>, out: &mut Vec<u8>) {
-        let now = self.began.elapsed();
-        let Some(generation) = id.and_then(|id| self.generations.get_mut(id)) else {
+        let Some((id, over)) = id.and_then(|id| Some((id, self.look(id)?))) else {
             self.strange += 1;
             return self.json("404 Not Found", "{\"message\":\"Generation not found\"}", out);
         };
-        self.gets += 1;
-        let due = generation.told + self.interval;
-        let micros = |it: Duration| i64::try_from(it.as_micros()).unwrap_or(i64::MAX);
-        self.lateness.push(micros(now) - micros(due));
-        generation.told = now;
-        generation.polls += 1;
-        let over = self.finished || self.pending.is_some_and(|most| generation.polls > most);
-        self.completed += u64::from(over && !generation.over);
-        generation.over |= over;
-        let id = id.unwrap_or(0);
         let body = if over {
             format!(
                 "{{\"status\":\"completed\",\"generationId\":\"g{id}\",\"gammaId\":\"g_{id:016}\",\
@@ -114,6 +108,22 @@ impl World {
             format!("{{\"status\":\"pending\",\"generationId\":\"g{id}\"}}")
         };
         self.json("200 OK", &body, out);
+    }
+
+    /// One poll of a generation: whether it is complete; `None` where there is no such generation.
+    pub(super) fn look(&mut self, id: usize) -> Option<bool> {
+        let now = self.began.elapsed();
+        let generation = self.generations.get_mut(id)?;
+        self.gets += 1;
+        let due = generation.told + self.interval;
+        let micros = |it: Duration| i64::try_from(it.as_micros()).unwrap_or(i64::MAX);
+        self.lateness.push(micros(now) - micros(due));
+        generation.told = now;
+        generation.polls += 1;
+        let over = self.finished || self.pending.is_some_and(|most| generation.polls > most);
+        self.completed += u64::from(over && !generation.over);
+        generation.over |= over;
+        Some(over)
     }
 
     /// With the headers that Gamma sends; what remains of each limit is another number each time.

@@ -32,19 +32,12 @@ pub(super) async fn run(options: &Options) -> Result<Vec<Case>, String> {
     let jobs = options.scaled(2_000);
     let rig = Rig::start(options.aof.redis()).await?;
     let mut cases = vec![told(burst(options, rig, jobs, NAME, "").await?)];
-    cases.push(told(
-        steady(options, options.aof.redis(), options.scaled(2_000), second, NAME).await?,
-    ));
-    cases.push(told(
-        steady(
-            options,
-            options.aof.redis(),
-            options.scaled(20_000),
-            5 * second,
-            NAME,
-        )
-        .await?,
-    ));
+    let held = async |jobs, interval| {
+        let redis = options.aof.redis();
+        Ok::<_, String>(told(steady(options, redis, jobs, interval, NAME, Gamma::Http).await?))
+    };
+    cases.push(held(options.scaled(2_000), second).await?);
+    cases.push(held(options.scaled(20_000), 5 * second).await?);
     let many = options.scaled(100_000);
     let tried: &[u32] = if many > options.most {
         &[]
@@ -52,9 +45,9 @@ pub(super) async fn run(options: &Options) -> Result<Vec<Case>, String> {
         &[5, 10, 20, 40]
     };
     for &interval in tried {
-        let case = steady(options, options.aof.redis(), many, interval * second, NAME).await?;
+        let case = held(many, interval * second).await?;
         let carried = case.get("p99").is_some_and(|late| late <= CARRIED);
-        cases.push(told(case));
+        cases.push(case);
         if carried {
             break;
         }
@@ -152,6 +145,15 @@ pub(super) fn window(options: &Options, interval: Duration) -> Duration {
     options.window.max(2 * interval)
 }
 
+/// Where the Gamma is that a worker asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Gamma {
+    /// In a process of its own, over HTTP.
+    Http,
+    /// In the worker's process.
+    Within,
+}
+
 /// `jobs` in flight at once, all of them pending: a window of polls alone.
 pub(crate) async fn steady(
     options: &Options,
@@ -159,15 +161,18 @@ pub(crate) async fn steady(
     jobs: usize,
     interval: Duration,
     workload: &'static str,
+    gamma: Gamma,
 ) -> Result<Case, String> {
     let mut rig = Rig::start(redis).await?;
     let seconds = interval.as_secs();
     let name = format!("{} in flight at {seconds} s", grouped(jobs));
     let accounts = Accounts::for_jobs(jobs);
+    let settings = polling(options, interval);
+    let worker = match gamma {
+        Gamma::Http => rig.worker("worker", &accounts, &settings).await?,
+        Gamma::Within => rig.worker_with_gamma(&accounts, &settings).await?,
+    };
     rig.fake.reset(interval, None).await?;
-    let worker = rig
-        .worker("worker", &accounts, &polling(options, interval))
-        .await?;
     sleep(PAUSE).await;
     let empty = Moment::look(worker.pid(), &mut rig.resp).await?;
     let events = events(&mut rig).await?;

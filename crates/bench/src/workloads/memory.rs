@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::lifecycle;
+use super::lifecycle::{Gamma, steady};
 use crate::figures::Case;
 use crate::{Options, told};
 
@@ -14,7 +14,8 @@ pub(super) async fn run(options: &Options) -> Result<Vec<Case>, String> {
     let mut cases = Vec::new();
     for (name, largest) in [("redis.conf", "4096"), ("the server's own settings", "64")] {
         let redis = options.aof.redis().config("hash-max-ziplist-value", largest);
-        let steady = lifecycle::steady(options, redis, jobs, Duration::from_secs(5), NAME).await?;
+        let interval = Duration::from_secs(5);
+        let steady = steady(options, redis, jobs, interval, NAME, Gamma::Http).await?;
         let mut case = Case::new(NAME, format!("{}, {name}", steady.name));
         for figure in ["worker_now", "worker_peak", "bytes_flying", "bytes_finished"] {
             case.add(figure, steady.get(figure).unwrap_or(0.0));

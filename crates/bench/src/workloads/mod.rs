@@ -1,5 +1,6 @@
 //! The workloads, a file each. Each answers the figures of one round.
 
+pub(crate) mod alone;
 pub(crate) mod cycles;
 pub(crate) mod durability;
 pub(crate) mod http;
@@ -19,6 +20,8 @@ pub(crate) enum Workload {
     Lifecycle,
     /// The same requests with nothing around them.
     Http,
+    /// A worker whose Gamma needs no HTTP.
+    Alone,
     /// The way in: entries become jobs, and callers enqueue.
     Intake,
     /// The queue alone: claim and settle.
@@ -36,9 +39,10 @@ pub(crate) enum Workload {
 }
 
 impl Workload {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Lifecycle,
         Self::Http,
+        Self::Alone,
         Self::Intake,
         Self::Cycles,
         Self::Memory,
@@ -52,6 +56,7 @@ impl Workload {
         match self {
             Self::Lifecycle => lifecycle::run(&options).await,
             Self::Http => http::run(&options).await,
+            Self::Alone => alone::run(&options).await,
             Self::Intake => intake::run(&options).await,
             Self::Cycles => cycles::run(&options).await,
             Self::Memory => memory::run(&options).await,

@@ -280,3 +280,56 @@ impl Bench {
         (flying, (self.used_memory().await - before) / MANY - result)
     }
 }
+
+/// What each stage of a submit takes where many go together, as in a burst: commands a job.
+#[tokio::test]
+async fn generations_together() {
+    const ACCOUNTS: u64 = 10;
+    let bench = Bench::start().await;
+    for n in 0..ACCOUNTS {
+        bench.account(&format!("a{n}"), 1_000, LONG).await;
+    }
+    let mut spent = Vec::new();
+    for round in 0..2 {
+        spent.clear();
+        for n in 0..JOBS {
+            let (id, account) = (format!("{round}-{n}"), format!("a{}", n % ACCOUNTS));
+            let entry = [
+                ("request", br#"{"inputText":"a","textMode":"generate"}"#.as_slice()),
+                ("id", id.as_bytes()),
+                ("account", account.as_bytes()),
+            ];
+            bench.queue.append(&entry).await.unwrap();
+        }
+        let (_, commands) = bench.commands(bench.accept_waiting()).await;
+        spent.push(("accept", commands));
+        let (jobs, commands) = bench.commands(bench.claim("A", 1_000)).await;
+        assert_eq!(jobs.len() as u64, JOBS);
+        spent.push(("claim", commands));
+        let begin = futures_util::future::join_all(jobs.iter().map(|job| bench.begin("A", job)));
+        let (_, commands) = bench.commands(begin).await;
+        spent.push(("begin", commands));
+        let ids: Vec<String> = jobs.iter().map(|job| format!("g-{}", job.id)).collect();
+        let record =
+            futures_util::future::join_all(jobs.iter().zip(&ids).map(|(job, id)| bench.record("A", job, id)));
+        let (_, commands) = bench.commands(record).await;
+        spent.push(("record", commands));
+        for id in &jobs {
+            bench.hurry(&id.id).await;
+        }
+        let (jobs, commands) = bench.commands(bench.claim("A", 1_000)).await;
+        assert_eq!(jobs.len() as u64, JOBS);
+        spent.push(("look", commands));
+        let items: Vec<_> = jobs
+            .iter()
+            .map(|job| settlement(job, Verb::Complete))
+            .collect();
+        let (_, commands) = bench
+            .commands(bench.queue.settle_jobs("A", &SETTLE, &items))
+            .await;
+        spent.push(("complete", commands));
+    }
+    for (stage, commands) in &spent {
+        println!("{stage} {} {commands:?}", commands.values().sum::<u64>());
+    }
+}
