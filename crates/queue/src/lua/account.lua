@@ -15,7 +15,10 @@ local function gate(account)
     paused = a[4] and a[4] ~= '', probe_until = tonumber(a[5]) or 0 }
 end
 
+-- Until when each budget lasts that was charged in this call.
+local lasting = {}
 local function used_slots(account, window)
+  lasting[account] = nil
   redis.call('ZREMRANGEBYSCORE', budget_key(account), '-inf', int(now - window - 1))
   return redis.call('ZCARD', budget_key(account))
 end
@@ -27,12 +30,20 @@ local function next_slot(account, window)
   return tonumber(oldest[2]) + window + 1
 end
 
--- Charges a slot until `time`. The set lasts until the last slot has left the window, whoever charged it.
-local function charge_slot(account, member, time, window)
-  redis.call('ZADD', budget_key(account), 'GT', int(time), member)
+-- Charges slots until `time`. The set lasts until the last of all slots has left the window, whoever charged it.
+local function charge_slots(account, members, time, window)
+  local list = {}
+  for _, member in ipairs(members) do
+    list[#list + 1] = int(time)
+    list[#list + 1] = member
+  end
+  redis.call('ZADD', budget_key(account), 'GT', unpack(list))
+  if lasting[account] and lasting[account] >= time then return end
   local last = redis.call('ZRANGE', budget_key(account), -1, -1, 'WITHSCORES')[2]
   redis.call('PEXPIREAT', budget_key(account), int(last + window + 1000))
+  lasting[account] = tonumber(last)
 end
+local function charge_slot(account, member, time, window) charge_slots(account, { member }, time, window) end
 
 -- After a slot moved or came back: the account may be able to submit earlier than was thought.
 local function refresh(account)
@@ -45,10 +56,17 @@ local function refresh(account)
 end
 
 local function release_slot(account, member)
+  lasting[account] = nil
   if redis.call('ZREM', budget_key(account), member) == 1 then refresh(account) end
 end
 
--- The POST is over: it can't reach Gamma later than now.
+-- The POST is over: it can't reach Gamma later than now. The first one of a call says all that the others of the account could: they
+-- get the same score.
+local refreshed = {}
 local function score_slot(account, member)
-  if redis.call('ZADD', budget_key(account), 'XX', 'LT', 'CH', int(now), member) == 1 then refresh(account) end
+  local moved = redis.call('ZADD', budget_key(account), 'XX', 'LT', 'CH', int(now), member) == 1
+  if moved and not refreshed[account] then
+    refresh(account)
+    refreshed[account] = true
+  end
 end

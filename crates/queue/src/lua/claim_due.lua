@@ -56,4 +56,4 @@ for i = 1, #due, 2 do
   else set_aside(id, key('due')) end
   moved = moved or moves
 end
-if #leases > 0 then redis.call('ZADD', key('due'), unpack(leases)) end
+if #leases > 0 then redis.call('ZADD', key('due'), unpack(leases)) leases = {} end

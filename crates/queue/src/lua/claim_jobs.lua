@@ -63,18 +63,18 @@ local function read(id)
   return r
 end
 
--- Looks are put into the schedule together, at the end of the call: where it breaks off before, they are still due. Not
--- so one that tries a pause out: others wait for the end of its lease.
+-- Jobs are put into the schedule together, at the end of the call: where it breaks off before, they are still where they were. Not
+-- so a look that tries a pause out: others wait for the end of its lease.
 local function hand(id, r, step, probe, time)
-  local request = step == 'submit' and redis.call('HGET', r.record, 'request') or ''
-  bytes = bytes + #request
-  redis.call('HSET', r.record, 'fence', r.fence + 1, 'worker', worker, unpack(step == 'submit' and { 'slot', r[6 + SUBMIT] } or {}))
-  if step == 'look' and not probe then leases[#leases + 1] = lease_end leases[#leases + 1] = id
-  else redis.call('ZADD', key('due'), lease_end, id) end
+  bytes = bytes + #(r.request or '')
+  if step == 'submit' then redis.call('HSET', r.record, 'fence', r.fence + 1, 'worker', worker, 'slot', r[6 + SUBMIT])
+  else redis.call('HSET', r.record, 'fence', r.fence + 1, 'worker', worker) end
+  if step == 'look' and probe then redis.call('ZADD', key('due'), lease_end, id)
+  else leases[#leases + 1] = lease_end leases[#leases + 1] = id end
   if probe then
     redis.call('HSET', account_key(r.account), 'probe_until', lease_end)
     gates[r.account] = nil
   end
-  r[1], r[2], r[3], r[4], r[5], r[6] = id, r.fence + 1, step, probe and 1 or 0, request, math.max(0, now - time)
+  r[1], r[2], r[3], r[4], r[5], r[6] = id, r.fence + 1, step, probe and 1 or 0, r.request or '', math.max(0, now - time)
   jobs[#jobs + 1] = r
 end

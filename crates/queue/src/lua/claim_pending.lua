@@ -1,55 +1,52 @@
 -- The second half of claim_jobs: account by account, one job a turn, while there is room and a slot.
--- More than any place in a line: nine priorities of 1e14.
+-- More than any rank in a line: nine priorities of 1e14.
 local BEHIND = 1e15
-local skipped, turns, allowed = 0, 0, submits
+local turns, allowed = 0, submits
 -- An answer of many large requests would not arrive in time: after 8 MiB the next claim goes on.
 while #jobs < want and submits > 0 and turns < 1000 and skipped < 2000 and bytes < 8388608 do
-  local turn = redis.call('ZRANGEBYSCORE', key('accounts'), '-inf', '(' .. int(now + 1), 'WITHSCORES', 'LIMIT', skipped, 1)
-  local account = turn[1]
+  local account = next_account()
   if not account then break end
-  local line, ours = key('pending:' .. account), not foreign[account] and usable(account)
-  local id, place, later, probe
+  local ours = not foreign[account] and usable(account)
+  local id, rank, later, probe
   if ours then
-    id, place = unpack(redis.call('ZRANGE', line, 0, 0, 'WITHSCORES'))
+    id, rank = first_of(account, #names - front)
     later, probe = closed(account)
   end
   turns = turns + (foreign[account] and 0 or 1)
-  if foreign[account] then skipped = skipped + 1
-  elseif not ours then redis.call('ZADD', key('accounts'), int(now + 60000), account)
-  elseif not id then redis.call('ZREM', key('accounts'), account)
-  elseif later then redis.call('ZADD', key('accounts'), int(later), account)
+  if foreign[account] then skip()
+  elseif not ours then end_turn(account, int(now + 60000))
+  elseif not id then end_turn(account, false)
+  elseif later then end_turn(account, int(later))
   else
-    local a, r = gates[account], read(id)
-    local used = used_slots(account, a.window)
-    if r and r.newer and tonumber(place) < BEHIND then
+    local a, r = gates[account], read_queued(id)
+    local used = used_by(account, a.window)
+    if r and r.newer and tonumber(rank) < BEHIND then
       -- Behind all others, where a newer worker finds it.
       count_newer(id)
-      redis.call('ZADD', line, int(place + BEHIND), id)
+      redis.call('ZADD', key('pending:' .. account), int(rank + BEHIND), id)
     elseif r and r.newer then
       -- Such are all that is left: newer workers have a second for the account, as they have for what is due.
-      if turn[2] + 1000 <= now then redis.call('ZADD', key('accounts'), int(now + 1000), account)
-      else skipped, turns = skipped + 1, turns - 1 end
-    elseif not r or r.state ~= 'queued' then set_aside(id, line)
+      if since[front] + 1000 <= now then end_turn(account, int(now + 1000)) else skip() turns = turns - 1 end
+    elseif not r or r.state ~= 'queued' then set_aside(id, key('pending:' .. account))
     elseif r.wish then carry_out_wish(id, worker)
-    elseif used >= a.limit then redis.call('ZADD', key('accounts'), int(next_slot(account, a.window)), account)
-    elseif held_by_floor(account) then redis.call('ZADD', key('accounts'), int(now + 1000), account)
+    elseif used >= a.limit then end_turn(account, int(next_slot(account, a.window)))
+    elseif is_short_of_credits(account) then end_turn(account, int(now + 1000))
     else
-      redis.call('ZREM', line, id)
-      -- Scored with the end of the lease: no byte of its POST leaves later, unless begin_submit says so.
-      local member = slot(id, r.seq, r.attempts)
-      charge_slot(account, member, now + lease, a.window)
-      redis.call('HSET', account_key(account), 'used', used + 1)
-      r[6 + SUBMIT] = member
-      hand(id, r, 'submit', probe, now)
+      hand_to_submit(id, r, probe, used)
       submits = submits - 1
       -- Behind the accounts that had their turn before, in this call or an earlier one, and still within this
       -- millisecond: a turn takes longer than the microsecond by which it is told from the next.
       local time = math.min(now + (clock[2] % 1000 + turns) / 1000, now + 0.999)
-      if used + 1 >= a.limit then time = next_slot(account, a.window) end
-      redis.call('ZADD', key('accounts'), string.format('%.3f', time), account)
+      if used + 1 >= a.limit then
+        close_line(account)
+        time = next_slot(account, a.window)
+      end
+      end_turn(account, string.format('%.3f', time))
     end
   end
 end
+for account in pairs(lines) do close_line(account) end
+carry_out()
 
 if newer > 0 then
   redis.pcall('HINCRBY', key('stats'), 'newer_records', newer)

@@ -14,12 +14,16 @@ local function each(first, size, one)
       local text = type(outcome) == 'table' and outcome.err or tostring(outcome)
       for _, word in ipairs(REFUSALS) do
         local refusal = string.match(text, word .. '[^\r\n]*')
-        if refusal then return { err = refusal } end
+        if refusal then
+          pcall(carry_out)
+          return { err = refusal }
+        end
       end
       outcome = 'failed ' .. text
     end
     outcomes[#outcomes + 1] = outcome .. told_moves()
     at = at + size(at)
   end
+  carry_out()
   return outcomes
 end

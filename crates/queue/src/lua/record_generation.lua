@@ -12,7 +12,7 @@
 local function is_last(slot, attempts) return tonumber(string.match(slot, '%.(%d+)$')) == (tonumber(attempts) or 0) - 1 end
 local function record(at)
   local worker, id, fence, generation = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
-  local account, place = ARGV[at + 7], ARGV[at + 8]
+  local account, member = ARGV[at + 7], ARGV[at + 8]
   local r = redis.pcall('HMGET', job_key(id), 'state', 'fence', 'generation_id', 'extra_generation_id', 'account', 'slot',
     'attempts', 'v', 'cancel_requested', 'last_error', 'submit_failures')
   local state, known, extra = r[1], r[3] or '', r[4] or ''
@@ -20,7 +20,7 @@ local function record(at)
 
   -- Writes from here on.
   if not state then
-    score_slot(account, place)
+    score_slot(account, member)
     count('extra_generations')
     event(id, '', '', worker, 'generation ' .. generation .. ' belongs to a job that is gone')
     return 'missing'
@@ -30,7 +30,7 @@ local function record(at)
     redis.call('HSET', job_key(id), known ~= '' and 'generation_id' or 'extra_generation_id', known ~= '' and known or extra)
     return 'known'
   end
-  score_slot(account, place)
+  score_slot(account, member)
   spend_submit(account)
   if ARGV[at + 6] == '1' then unpause(account, id, worker) end
   if known ~= '' or newer then
@@ -40,7 +40,7 @@ local function record(at)
   -- What was paid for stands there first, whatever else becomes of the job; where nothing comes between, with the rest.
   local plain = state == 'submitting' and mine
   if not plain then set_fields(job_key(id), fields) fields = {} end
-  count('submitted')
+  tally('submitted')
   if state == 'ambiguous' or state == 'queued' or plain then
     for _, text in ipairs({ 'state', 'generating', 'worker', '', 'next_at', int(now + ARGV[at + 4]), 'slot', '',
       unpack(ARGV, at + 10, at + 9 + ARGV[at + 9]) }) do fields[#fields + 1] = text end
@@ -59,15 +59,15 @@ local function record(at)
       redis.call('ZREM', key('ambiguous'), id)
       redis.call('DEL', key('result:' .. id))
     end
-    redis.call('ZADD', key('due'), int(now + ARGV[at + 4]), id)
+    place('due', id, int(now + ARGV[at + 4]))
     local note = state == 'submitting' and '' or 'the answer came late'
     -- An earlier submit's answer: the last one is still unclear.
-    if state == 'ambiguous' and not is_last(place, r[7]) then
+    if state == 'ambiguous' and not is_last(member, r[7]) then
       note = 'the answer of an earlier submit came late; whether Gamma accepted the last one too is not known'
       add_warning(id, note)
     end
     event(id, 'generating', state, worker, note)
-    if r[9] and r[9] ~= '' then carry_out_wish(id, worker) end
+    if r[9] and r[9] ~= '' then carry_out() carry_out_wish(id, worker) end
     return 'ok'
   end
   event(id, state, state, worker, 'generation ' .. generation .. ' recorded late')
@@ -75,4 +75,5 @@ local function record(at)
   return 'recorded'
 end
 pass_when_full()
+add = sum
 return each(3, function(at) return 10 + ARGV[at + 9] end, record)

@@ -35,11 +35,11 @@ local function json_exports(id, wanted, urls, state)
   return '[' .. table.concat(out, ',') .. ']'
 end
 
--- Writes result:<id>; `ttl` in ms, 'keep' where there is one, or nil where the job isn't over.
+-- Writes result:<id>; `ttl` in ms, 'keep' where there is one, or nil where the job isn't over. Answers whom to tell of an end.
 local function write_result(id, ttl)
   local r = redis.call('HMGET', job_key(id), 'state', 'generation_id', 'gamma_id', 'gamma_url', 'export_url',
     'pdf_url', 'pptx_url', 'png_url', 'exports', 'credits_deducted', 'credits_remaining', 'warnings', 'error',
-    'account', 'meta', 'polls', 'created_at', 'submitted_at', 'finished_at', 'late', 'extra_generation_id', 'summary')
+    'account', 'meta', 'polls', 'created_at', 'submitted_at', 'finished_at', 'late', 'extra_generation_id', 'summary', 'callback')
   local urls = { pdf = r[6], pptx = r[7], png = r[8] }
   local out = { '{"id":', json_text(id), ',"state":', json_text(r[1]), ',"generationId":', json_text(r[2]),
     ',"gammaId":', json_text(r[3]), ',"gammaUrl":', json_text(r[4]), ',"exportUrl":', json_text(r[5]),
@@ -57,23 +57,20 @@ local function write_result(id, ttl)
   if ttl == 'keep' then redis.call('SET', key('result:' .. id), text, 'XX', 'KEEPTTL')
   elseif ttl then redis.call('SET', key('result:' .. id), text, 'PX', ttl)
   else redis.call('SET', key('result:' .. id), text) end
+  return r[23]
 end
 
--- Puts a job into the index of the state that it ended in, without the fields that are named after it. A parked job is live and is
--- kept without a limit.
+-- Out of the schedule, into the index of the state that a job ended in. settle_jobs does it for many at once.
+local rest_in = function(id, state) redis.call('ZREM', key('due'), id) redis.call('ZADD', key(state), now_text, id) count(state) end
+-- Puts a job to rest, without the fields that are named after its state. A parked job is live and is kept without a limit.
 local function end_job(id, state, ...)
-  redis.call('ZREM', key('due'), id)
-  redis.call('ZADD', key(state), int(now), id)
-  count(state)
+  rest_in(id, state)
+  local parked = state == 'ambiguous'
   -- What only mattered on the way.
   local gone = { 'worker', 'next_at', 'slot', 'submit_failures', 'poll_failures', 'progress', 'progress_quarter', ... }
-  if state ~= 'ambiguous' then
-    gone[#gone + 1] = 'cancel_requested'
-    gone[#gone + 1] = 'cancel_requested_by'
-  end
+  if not parked then gone[#gone + 1] = 'cancel_requested' gone[#gone + 1] = 'cancel_requested_by' end
   redis.call('HDEL', job_key(id), unpack(gone))
-  if state == 'ambiguous' then return write_result(id, nil) end
-  write_result(id, ttl_ms)
-  redis.call('PEXPIRE', job_key(id), ttl_ms)
-  call_back(id, state)
+  local callback = write_result(id, not parked and ttl_ms or nil)
+  if not parked then redis.call('PEXPIRE', job_key(id), ttl_ms) end
+  if not parked and callback then call_back(id, state) end
 end

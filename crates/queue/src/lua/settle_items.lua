@@ -2,13 +2,13 @@
 local function settle(item)
   local id = item.id
   local v = redis.pcall('HMGET', job_key(id), 'state', 'fence', 'worker', 'account', 'slot', 'priority', 'seq',
-    'generation_id', 'v', 'next_at', 'polls', 'kept_fence', 'poll_failures', 'last_error')
+    'generation_id', 'v', 'next_at', 'polls', 'kept_fence', 'poll_failures', 'last_error', 'credits_deducted',
+    'spent_for')
   if is_newer(v[9]) then return 'stale' end
   if not v[1] then return 'missing' end
   local r = { state = v[1], account = v[4], slot = v[5] or '', priority = v[6], seq = v[7] }
   if v[2] ~= item.fence or v[3] ~= worker or not FROM[item.verb][r.state] then return 'stale' end
   if item.verb == 'keep' and has_run(v[11], item.fields) then return 'kept' end
-
   if not is_troubled(v[13], v[14]) then item.fields = without_no_trouble(item.fields) end
 
   -- Writes from here on.
@@ -24,7 +24,7 @@ local function settle(item)
   -- Before what ends the hold: a link that stands nowhere else would never be taken off the record.
   note_links(id, item.fields)
   local verb, to, fields = item.verb, TO[item.verb], with_progress(id, r.state, item.fields, worker)
-  if (r.state == 'generating' or r.state == 'timed_out') and verb ~= 'release' then polls = polls + 1 end
+  if (r.state == 'generating' or r.state == 'timed_out') and verb ~= 'release' then tally('polls') end
   -- A pause is for the schedule to keep.
   if verb == 'keep' and paused then verb = 'again' end
   if verb == 'again' or verb == 'keep' then
@@ -32,7 +32,7 @@ local function settle(item)
     if paused then time = math.max(time, paused + math.random(0, spread)) end
     for _, text in ipairs({ 'next_at', int(time), 'worker', verb == 'again' and '' or worker }) do fields[#fields + 1] = text end
     if verb == 'keep' then fields[#fields + 1] = 'kept_fence' fields[#fields + 1] = item.fence end
-    plan(id, int(verb == 'keep' and time + kept_for or time))
+    place('due', id, int(verb == 'keep' and time + kept_for or time))
   end
   local is_known = r.state == 'submitting' and v[8] and v[8] ~= ''
   if to and not is_known then
@@ -40,6 +40,7 @@ local function settle(item)
     for _, text in ipairs({ 'state', to, 'worker', '', 'slot', '', 'next_at', '', 'finished_at', int(now) }) do
       fields[#fields + 1] = text
     end
+    if to ~= 'timed_out' then spend_credits(id, r.account, { value_of(fields, 'credits_deducted') or v[15], v[8], v[16] }, fields) end
   end
   set_fields(job_key(id), fields)
   -- The answer was unclear, but a generation is known by now: look at that one.

@@ -24,9 +24,12 @@ local FROM = { again = { generating = 1, exporting = 1, timed_out = 1 }, keep = 
   release = { queued = 1, generating = 1, exporting = 1, timed_out = 1 } }
 local TO = { fail = 'failed', complete = 'completed', time_out = 'timed_out', park = 'ambiguous' }
 
+add = sum
+rest_in = function(id, state) place('due', id, false) place(state, id, now_text) tally(state) end
+
 local function look_at(id, time)
   redis.call('HSET', job_key(id), 'worker', '', 'next_at', int(time))
-  redis.call('ZADD', key('due'), int(time), id)
+  place('due', id, int(time))
 end
 
 local function give_back(id, r, delay)
@@ -34,7 +37,7 @@ local function give_back(id, r, delay)
   redis.call('HSET', job_key(id), 'state', 'queued', 'worker', '', 'slot', '')
   if delay > 0 then return look_at(id, now + delay) end
   redis.call('HDEL', job_key(id), 'next_at')
-  redis.call('ZREM', key('due'), id)
+  place('due', id, false)
   redis.call('ZADD', key('pending:' .. r.account), pending_score(r.priority, r.seq), id)
   wake(r.account, now)
 end
@@ -45,9 +48,8 @@ local function leave_slot(r, to)
   elseif r.slot ~= '' and to ~= 'ambiguous' then score_slot(r.account, r.slot) end
 end
 
--- The record has the new state already.
+-- The record has the new state already, and what it cost is counted where it is over.
 local function over(id, r, to)
-  if to ~= 'timed_out' then spend_credits(id, r.account) end
   if to == 'completed' and r.state == 'timed_out' then
     redis.call('HSET', job_key(id), 'late', '1')
     redis.call('ZREM', key('timed_out'), id)

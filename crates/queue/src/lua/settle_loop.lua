@@ -21,8 +21,8 @@ end
 for i = 1, tonumber(ARGV[13]) do
   -- What breaks off leaves the jobs before it settled whole.
   local done, outcome = pcall(settle_next)
-  if not done then carry_out_plan() error(outcome, 0) end
+  if not done then carry_out() error(outcome, 0) end
   outcomes[i] = outcome .. told_moves()
 end
-carry_out_plan()
+carry_out()
 return outcomes

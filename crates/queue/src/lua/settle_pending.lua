@@ -1,26 +1,12 @@
--- A part of settle_jobs: looks, and when the next one is due.
--- Most of what is settled is a look that found nothing new: those are put into the schedule together, at the end of
--- the call, and counted there.
-local planned, polls = {}, 0
-local function plan(id, time)
-  planned[#planned + 1] = time
-  planned[#planned + 1] = id
-end
-
-local function carry_out_plan()
-  if #planned > 0 then redis.call('ZADD', key('due'), unpack(planned)) end
-  if polls > 0 then redis.pcall('HINCRBY', key('stats'), 'polls', polls) end
-  planned, polls = {}, 0
+-- A part of settle_jobs: looks, most of which found nothing new.
+local function value_of(fields, name)
+  for i = 1, #fields, 2 do if fields[i] == name then return fields[i + 1] end end
 end
 
 -- Did this settlement of a job that is kept run before? The count of looks only grows within a hold.
 local function has_run(polls, fields)
-  for i = 1, #fields, 2 do
-    if fields[i] == 'polls' then
-      local known, said = tonumber(polls), tonumber(fields[i + 1])
-      return known and said and known >= said
-    end
-  end
+  local known, said = tonumber(polls), tonumber(value_of(fields, 'polls') or '')
+  return known and said and known >= said
 end
 
 -- A record that never knew trouble has no fields that say so: they would take memory.
@@ -50,7 +36,7 @@ local function still_pending(id, fence, delay, looks)
   if is_troubled(v[5], v[6]) then
     redis.call('HSET', job_key(id), 'polls', looks, 'poll_failures', '0', 'last_error', '', 'worker', '', 'next_at', time)
   else redis.call('HSET', job_key(id), 'polls', looks, 'worker', '', 'next_at', time) end
-  plan(id, time)
-  if v[2] == 'exporting' then write_result(id, nil) else polls = polls + 1 end
+  place('due', id, time)
+  if v[2] == 'exporting' then write_result(id, nil) else tally('polls') end
   return 'ok'
 end

@@ -14,10 +14,12 @@ local function today()
   return day_name
 end
 
--- A sum broken by hand is no reason to leave a move half made.
+-- A sum broken by hand is no reason to leave a move half made. Scripts of many items have them added up first.
+local add = function(target, field, amount) redis.pcall('HINCRBYFLOAT', target, field, amount) end
+
 local function spend(account, what, amount)
   local target = key('spent:' .. today())
-  redis.pcall('HINCRBYFLOAT', target, what .. ':' .. account, amount)
+  add(target, what .. ':' .. account, amount)
   if not is_day_kept then redis.pcall('PEXPIREAT', target, int(now + SPENDING_KEPT)) end
   is_day_kept = true
 end
@@ -25,12 +27,16 @@ end
 -- A generation that Gamma made, whichever record it stands on: called where it is written down for the first time.
 local function spend_submit(account) spend(account, 'submits', 1) end
 
--- What a generation cost, once: `spent_for` says for which one it was counted.
-local function spend_credits(id, account)
-  local r = redis.call('HMGET', job_key(id), 'credits_deducted', 'generation_id', 'spent_for')
+-- What a generation cost, once: `spent_for` says for which one it was counted. `r` is what the record says of that, where it was
+-- read, and `fields` what is to be written on it.
+local function spend_credits(id, account, r, fields)
+  r = r or redis.call('HMGET', job_key(id), 'credits_deducted', 'generation_id', 'spent_for')
   local credits, generation = r[1] or '', r[2] or ''
   if not string.match(credits, '^%d+%.?%d*$') or (generation ~= '' and r[3] == generation) then return end
-  redis.call('HSET', job_key(id), 'spent_for', generation)
-  redis.pcall('HINCRBYFLOAT', key('stats'), 'credits_deducted', credits)
+  if fields then
+    fields[#fields + 1] = 'spent_for'
+    fields[#fields + 1] = generation
+  else redis.call('HSET', job_key(id), 'spent_for', generation) end
+  add(key('stats'), 'credits_deducted', credits)
   spend(account, 'credits', credits)
 end

@@ -46,8 +46,8 @@ fn a_submit_that_goes_back_to_the_queue_is_found() {
 fn slots_that_count_from_the_claim_are_found() {
     let patches = [
         (
-            "charge_slot(account, member, now + lease, a.window)",
-            "charge_slot(account, member, now, a.window)",
+            "charge_slots(account, line.slots, now + lease, line.window)",
+            "charge_slots(account, line.slots, now, line.window)",
         ),
         ("charge_slot(r[4], r[5], now + lease, a.window)", ""),
         ("charge_slot(r[4], r[5], now + lease, gate(r[4]).window)", ""),
