@@ -22,7 +22,7 @@ pub struct Entry<'a> {
     /// The stream's id of the entry.
     pub entry_id: &'a str,
     /// Its fields in order, not yet known to be text.
-    pub fields: &'a [(Vec<u8>, Vec<u8>)],
+    pub fields: &'a [(&'a [u8], &'a [u8])],
 }
 
 /// A job that intake may write.
@@ -107,8 +107,24 @@ const TRACESTATE: &str = "tracestate";
 
 /// Judges an entry. Never fails: what can't be used becomes a job that says why.
 pub fn judge(entry: &Entry<'_>) -> Judged {
+    let (mut judged, request) = read(entry);
+    let job = judged.job_mut();
+    job.fingerprint = match &request {
+        Some(request) => request.fingerprint(&job.account, job.kind),
+        None => fingerprint_of_bytes(entry.first("request").unwrap_or_default()),
+    };
+    judged
+}
+
+/// Judges an entry for its caller, without the fingerprint, which costs a good part of it all and which intake alone needs: it is
+/// empty.
+pub fn check(entry: &Entry<'_>) -> Judged {
+    read(entry).0
+}
+
+fn read(entry: &Entry<'_>) -> (Judged, Option<Request>) {
     let mut reader = Reader {
-        fields: entry.fields,
+        entry: *entry,
         problems: Vec::new(),
         warnings: Vec::new(),
     };
@@ -164,39 +180,43 @@ pub fn judge(entry: &Entry<'_>) -> Judged {
         tracestate,
         warnings: Vec::new(),
     };
-    let raw = reader.first("request").unwrap_or_default();
-    job.fingerprint = match &request {
-        Some(request) => request.fingerprint(&job.account, job.kind),
-        None => fingerprint_of_bytes(raw),
-    };
     job.warnings = reader.warnings;
     if reader.problems.is_empty() {
-        return Judged::Accepted(job);
+        return (Judged::Accepted(job), request);
     }
     let message = cut(&reader.problems.join("; "), MAX_MESSAGE);
-    Judged::Rejected {
+    let length = entry.first("request").map_or(0, <[u8]>::len);
+    let rejected = Judged::Rejected {
         job,
         error: JobError::new(ErrorKind::InvalidRequest, message),
-        keep_request: raw.len() <= MAX_BYTES,
+        keep_request: length <= MAX_BYTES,
+    };
+    (rejected, request)
+}
+
+impl<'a> Entry<'a> {
+    fn first(&self, name: &str) -> Option<&'a [u8]> {
+        self.fields
+            .iter()
+            .find(|(n, _)| *n == name.as_bytes())
+            .map(|(_, value)| *value)
     }
 }
 
 struct Reader<'a> {
-    fields: &'a [(Vec<u8>, Vec<u8>)],
+    entry: Entry<'a>,
     problems: Vec<String>,
     warnings: Vec<String>,
 }
 
 impl<'a> Reader<'a> {
     fn first(&self, name: &str) -> Option<&'a [u8]> {
-        self.fields
-            .iter()
-            .find(|(n, _)| n == name.as_bytes())
-            .map(|(_, value)| value.as_slice())
+        self.entry.first(name)
     }
 
     fn count(&self, name: &str) -> usize {
-        self.fields.iter().filter(|(n, _)| n == name.as_bytes()).count()
+        let named = |(n, _): &&(&[u8], &[u8])| *n == name.as_bytes();
+        self.entry.fields.iter().filter(named).count()
     }
 
     fn look_for_odd_fields(&mut self) {
@@ -209,9 +229,10 @@ impl<'a> Reader<'a> {
             }
         }
         for (name, _) in self
+            .entry
             .fields
             .iter()
-            .filter(|(n, _)| !FIELDS.iter().any(|known| n == known.as_bytes()))
+            .filter(|(n, _)| !FIELDS.iter().any(|known| *n == known.as_bytes()))
             .take(8)
         {
             self.warnings.push(format!(

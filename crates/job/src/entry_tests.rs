@@ -4,14 +4,18 @@ use proptest::prelude::*;
 const GOOD: &str = r#"{"inputText":"Renewable energy","numCards":8}"#;
 
 fn judged(fields: &[(&str, &[u8])]) -> Judged {
-    let fields: Vec<_> = fields
-        .iter()
-        .map(|(n, v)| (n.as_bytes().to_vec(), v.to_vec()))
-        .collect();
-    judge(&Entry {
+    let fields: Vec<_> = fields.iter().map(|(n, v)| (n.as_bytes(), *v)).collect();
+    let entry = Entry {
         entry_id: "1763912345678-0",
         fields: &fields,
-    })
+    };
+    let judged = judge(&entry);
+    // Its caller is told the same, but for the fingerprint.
+    let mut checked = check(&entry);
+    assert_eq!(checked.job().fingerprint, "");
+    checked.job_mut().fingerprint.clone_from(&judged.job().fingerprint);
+    assert_eq!(checked, judged);
+    judged
 }
 
 fn rejection(fields: &[(&str, &[u8])]) -> (NewJob, String) {
@@ -190,6 +194,7 @@ proptest! {
     fn any_bytes_are_judged(fields in proptest::collection::vec(
         (prop_oneof![Just(b"request".to_vec()), Just(b"id".to_vec()), Just(b"run_at".to_vec()), any::<Vec<u8>>()],
          any::<Vec<u8>>()), 0..6)) {
+        let fields: Vec<_> = fields.iter().map(|(n, v)| (n.as_slice(), v.as_slice())).collect();
         let judged = judge(&Entry { entry_id: "1-0", fields: &fields });
         prop_assert!(crate::name::is_name(judged.job().id.as_str()));
         if let Judged::Rejected { error, .. } = judged {

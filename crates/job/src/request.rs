@@ -2,6 +2,8 @@
 //!
 //! Enumerations such as image models change on Gamma's side; a value that is unknown here may be right there.
 
+use std::fmt::Write as _;
+
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -93,7 +95,11 @@ pub(crate) fn fingerprint_of_bytes(bytes: &[u8]) -> String {
 }
 
 fn hex(digest: &[u8]) -> String {
-    digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+    digest.iter().take(16).fold(String::with_capacity(32), |mut text, byte| {
+        // Writing to a string can't fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// The body for Gamma: `request` as it came, with `exportAs` for the first wanted format where it names none.

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use gammaq_job::entry::{Judged, judge};
+use gammaq_job::entry::{Judged, check};
 use gammaq_job::{Entry, ExportFormat, Kind};
 
 use crate::Error;
@@ -121,15 +121,15 @@ impl NewJob {
     /// # Errors
     /// [`Error::Invalid`] with every problem.
     pub fn check(&self) -> Result<(), Error> {
-        self.to_fields().map(|_| ())
+        self.clone().into_fields().map(|_| ())
     }
 
     /// The fields of its inbox entry, checked.
-    pub(crate) fn to_fields(&self) -> Result<Fields, Error> {
-        let mut fields = vec![("request", self.body.text.clone().into_bytes())];
+    pub(crate) fn into_fields(self) -> Result<Fields, Error> {
+        let mut fields = vec![("request", self.body.text.into_bytes())];
         let mut add = |name, value: Option<String>| fields.extend(value.map(|it| (name, it.into_bytes())));
         add("id", self.id.clone());
-        add("account", self.account.clone());
+        add("account", self.account);
         add(
             "kind",
             (self.body.kind != Kind::default()).then(|| self.body.kind.to_string()),
@@ -139,21 +139,22 @@ impl NewJob {
         add("priority", self.priority.map(|it| it.to_string()));
         add("run_at", self.run_at.map(|it| it.to_string()));
         add("timeout", self.timeout_s.map(|it| it.to_string()));
-        add("callback", self.callback.clone());
-        add("meta", self.meta.clone());
-        add("traceparent", self.traceparent.clone());
-        add("tracestate", self.tracestate.clone());
+        add("callback", self.callback);
+        add("meta", self.meta);
+        add("traceparent", self.traceparent);
+        add("tracestate", self.tracestate);
 
-        judged(&fields)?;
+        let job = judged(&fields)?;
         Ok(Fields {
             fields,
-            own_id: self.id.clone(),
+            own_id: self.id,
+            job,
         })
     }
 
     /// The job as intake would write it, and the text of its request.
     pub(crate) fn judged(&self) -> Result<(gammaq_job::NewJob, &str), Error> {
-        Ok((judged(&self.to_fields()?.fields)?, &self.body.text))
+        Ok((self.clone().into_fields()?.job, &self.body.text))
     }
 
     /// The id that the caller chose, if any.
@@ -162,13 +163,13 @@ impl NewJob {
     }
 }
 
-/// What intake makes of these fields.
+/// What intake makes of these fields, but for the fingerprint.
 fn judged(fields: &[(&'static str, Vec<u8>)]) -> Result<gammaq_job::NewJob, Error> {
-    let bytes: Vec<(Vec<u8>, Vec<u8>)> = fields
+    let bytes: Vec<(&[u8], &[u8])> = fields
         .iter()
-        .map(|(name, value)| (name.as_bytes().to_vec(), value.clone()))
+        .map(|(name, value)| (name.as_bytes(), value.as_slice()))
         .collect();
-    match judge(&Entry {
+    match check(&Entry {
         entry_id: "0-0",
         fields: &bytes,
     }) {
@@ -183,6 +184,8 @@ pub(crate) struct Fields {
     fields: Vec<(&'static str, Vec<u8>)>,
     /// The id that the caller chose.
     pub(crate) own_id: Option<String>,
+    /// What intake will make of them, but for the fingerprint.
+    job: gammaq_job::NewJob,
 }
 
 impl Fields {
@@ -208,7 +211,7 @@ mod tests {
     use crate::{AgentRequest, GenerationRequest};
 
     fn text(job: &NewJob) -> Vec<(String, String)> {
-        let fields = job.to_fields().unwrap();
+        let fields = job.clone().into_fields().unwrap();
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         fields
             .as_slices()

@@ -133,14 +133,14 @@ impl Producer {
         #[cfg(feature = "otel")]
         return self.enqueue_traced(job).await;
         #[cfg(not(feature = "otel"))]
-        self.append_one(&job).await
+        self.append_one(job).await
     }
 
     #[cfg(feature = "otel")]
     async fn enqueue_traced(&self, mut job: NewJob) -> Result<JobId, Error> {
         let sending = Sending::one(&self.queue_name(), &job);
         sending.carry(&mut job);
-        let done = self.append_one(&job).await;
+        let done = self.append_one(job).await;
         sending.end(done.iter().map(JobId::as_str), done.as_ref().err());
         done
     }
@@ -151,8 +151,8 @@ impl Producer {
         self.queue.keys().base().trim_end_matches(':').to_owned()
     }
 
-    async fn append_one(&self, job: &NewJob) -> Result<JobId, Error> {
-        let fields = job.to_fields()?;
+    async fn append_one(&self, job: NewJob) -> Result<JobId, Error> {
+        let fields = job.into_fields()?;
         let entry_id = self.queue.append(&fields.as_slices()).await?;
         job_id(fields, entry_id)
     }
@@ -265,7 +265,7 @@ impl Chunk {
             let Some(job) = jobs.next() else {
                 break;
             };
-            let fields = job.to_fields()?;
+            let fields = job.into_fields()?;
             self.bytes += fields.size();
             self.fields.push(fields);
             if until.is_some_and(|until| Instant::now() >= until) {

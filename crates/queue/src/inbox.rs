@@ -19,6 +19,16 @@ pub struct InboxEntry {
     pub fields: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
+impl InboxEntry {
+    /// The fields as they are judged.
+    pub fn slices(&self) -> Vec<(&[u8], &[u8])> {
+        self.fields
+            .iter()
+            .map(|(name, value)| (name.as_slice(), value.as_slice()))
+            .collect()
+    }
+}
+
 impl Queue {
     /// Appends one entry and answers its id.
     ///

@@ -78,9 +78,10 @@ pub fn check(data: &[u8]) {
         };
         fields.push((name, value));
     }
+    let slices: Vec<(&[u8], &[u8])> = fields.iter().map(|(name, value)| (&**name, &**value)).collect();
     let entry = Entry {
         entry_id: ENTRY,
-        fields: &fields,
+        fields: &slices,
     };
     let judged = judge(&entry);
     assert_eq!(judged, judge(&entry), "the same entry is judged alike");

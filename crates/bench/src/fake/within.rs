@@ -20,13 +20,7 @@ impl fmt::Debug for Within {
 }
 
 impl Gamma for Within {
-    fn submit<'a>(
-        &'a self,
-        _: &'a Target,
-        _: Engine,
-        body: Bytes,
-        _: Instant,
-    ) -> Exchange<'a, Submitted> {
+    fn submit<'a>(&'a self, _: &'a Target, _: Engine, body: Bytes, _: Instant) -> Exchange<'a, Submitted> {
         Box::pin(async move {
             let id = self.0.lock().accept(&body);
             let accepted = Submitted::Accepted {
@@ -43,7 +37,12 @@ impl Gamma for Within {
             match id.and_then(|id| Some((id, self.0.lock().look(id)?))) {
                 Some((id, true)) => answer(Polled::Completed(Box::new(completed(id))), 200),
                 Some((_, false)) => answer(Polled::Pending { progress: None }, 200),
-                None => answer(Polled::NotFound { message: "Generation not found".to_owned() }, 404),
+                None => answer(
+                    Polled::NotFound {
+                        message: "Generation not found".to_owned(),
+                    },
+                    404,
+                ),
             }
         })
     }
@@ -63,7 +62,10 @@ fn completed(id: usize) -> Completed {
         gamma_id: Some(format!("g_{id:016}")),
         gamma_url: Some(format!("https://gamma.app/docs/g_{id:016}")),
         title: Some("Renewable energy".to_owned()),
-        credits: Credits { deducted: Some(150), remaining: Some(3000) },
+        credits: Credits {
+            deducted: Some(150),
+            remaining: Some(3000),
+        },
         ..Completed::default()
     }
 }

@@ -251,7 +251,7 @@ fn accept(entry: &InboxEntry) -> gammaq_queue::accept::AcceptItem {
         entry_id: entry.id.clone(),
         judged: gammaq_job::entry::judge(&gammaq_job::Entry {
             entry_id: &entry.id,
-            fields: &entry.fields,
+            fields: &entry.slices(),
         }),
         account_known: true,
     }

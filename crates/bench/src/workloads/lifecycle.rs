@@ -34,7 +34,9 @@ pub(super) async fn run(options: &Options) -> Result<Vec<Case>, String> {
     let mut cases = vec![told(burst(options, rig, jobs, NAME, "").await?)];
     let held = async |jobs, interval| {
         let redis = options.aof.redis();
-        Ok::<_, String>(told(steady(options, redis, jobs, interval, NAME, Gamma::Http).await?))
+        Ok::<_, String>(told(
+            steady(options, redis, jobs, interval, NAME, Gamma::Http).await?,
+        ))
     };
     cases.push(held(options.scaled(2_000), second).await?);
     cases.push(held(options.scaled(20_000), 5 * second).await?);

@@ -63,7 +63,7 @@ impl Hand {
                     entry_id: entry.id.clone(),
                     judged: judge(&Entry {
                         entry_id: &entry.id,
-                        fields: &entry.fields,
+                        fields: &entry.slices(),
                     }),
                     account_known: false,
                 })

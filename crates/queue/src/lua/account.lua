@@ -15,7 +15,7 @@ local function gate(account)
     paused = a[4] and a[4] ~= '', probe_until = tonumber(a[5]) or 0 }
 end
 
--- Until when each budget lasts that was charged in this call.
+-- The last slot of each budget whose end was set in this call.
 local lasting = {}
 local function used_slots(account, window)
   lasting[account] = nil

@@ -63,8 +63,8 @@ local function read(id)
   return r
 end
 
--- Jobs are put into the schedule together, at the end of the call: where it breaks off before, they are still where they were. Not
--- so a look that tries a pause out: others wait for the end of its lease.
+-- Jobs are put into the schedule together, looks and then the submits of an account: where the call breaks off before, they are still
+-- where they were. Not so a look that tries a pause out: others wait for the end of its lease.
 local function hand(id, r, step, probe, time)
   bytes = bytes + #(r.request or '')
   if step == 'submit' then redis.call('HSET', r.record, 'fence', r.fence + 1, 'worker', worker, 'slot', r[6 + SUBMIT])

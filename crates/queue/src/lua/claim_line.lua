@@ -17,23 +17,24 @@ local function read_queued(id)
 end
 
 -- Of each account: the jobs at the head of its line, how many slots are used, whether its credits are below the floor, and the jobs
--- that were handed out: they are at the head of the line until they are taken out of it.
+-- that were handed out: they stay at the head of the line until they are taken out of it. What else has its turn leaves the line.
 local lines = {}
 local function line_of(account)
   lines[account] = lines[account] or { head = {}, at = 1, handed = {}, slots = {} }
   return lines[account]
 end
 
--- The first job that was not handed out yet, and its place. `turns` says how many others there may be to share what is wanted with.
+-- The first job that had no turn yet, and its rank; `others` says how many accounts there are to share what is wanted with.
 local function first_of(account, others)
   local line = line_of(account)
   if not line.head[line.at] then
-    local share = math.ceil((want - #jobs) / (others + 1))
+    local share = math.ceil(math.min(want - #jobs, submits) / (others + 1))
     line.at, line.head = 1, redis.call('ZRANGE', key('pending:' .. account), #line.handed, #line.handed + share - 1, 'WITHSCORES')
   end
-  line.at = line.at + 2
-  return line.head[line.at - 2], line.head[line.at - 1]
+  return line.head[line.at], line.head[line.at + 1]
 end
+-- The first one had its turn.
+local function step(account) line_of(account).at = line_of(account).at + 2 end
 
 local function used_by(account, window)
   local line = line_of(account)
@@ -47,8 +48,9 @@ local function is_short_of_credits(account)
   return line.below and held_by_floor(account)
 end
 
-local function hand_to_submit(id, r, probe, used)
-  local line, member = line_of(r.account), slot(id, r.seq, r.attempts)
+-- Charged is the account in whose line it stood: where the record names another one, begin_submit finds no slot there.
+local function hand_to_submit(account, id, r, probe, used)
+  local line, member = line_of(account), slot(id, r.seq, r.attempts)
   line.handed[#line.handed + 1], line.slots[#line.slots + 1], line.used = id, member, used + 1
   r[6 + SUBMIT] = member
   hand(id, r, 'submit', probe, now)

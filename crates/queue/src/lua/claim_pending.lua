@@ -24,15 +24,23 @@ while #jobs < want and submits > 0 and turns < 1000 and skipped < 2000 and bytes
       -- Behind all others, where a newer worker finds it.
       count_newer(id)
       redis.call('ZADD', key('pending:' .. account), int(rank + BEHIND), id)
+      step(account)
     elseif r and r.newer then
       -- Such are all that is left: newer workers have a second for the account, as they have for what is due.
       if since[front] + 1000 <= now then end_turn(account, int(now + 1000)) else skip() turns = turns - 1 end
-    elseif not r or r.state ~= 'queued' then set_aside(id, key('pending:' .. account))
-    elseif r.wish then carry_out_wish(id, worker)
+    elseif not r or r.state ~= 'queued' then
+      set_aside(id, key('pending:' .. account))
+      step(account)
+    elseif r.wish then
+      -- Its record may name another account.
+      redis.call('ZREM', key('pending:' .. account), id)
+      carry_out_wish(id, worker)
+      step(account)
     elseif used >= a.limit then end_turn(account, int(next_slot(account, a.window)))
     elseif is_short_of_credits(account) then end_turn(account, int(now + 1000))
     else
-      hand_to_submit(id, r, probe, used)
+      hand_to_submit(account, id, r, probe, used)
+      step(account)
       submits = submits - 1
       -- Behind the accounts that had their turn before, in this call or an earlier one, and still within this
       -- millisecond: a turn takes longer than the microsecond by which it is told from the next.

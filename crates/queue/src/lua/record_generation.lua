@@ -55,11 +55,9 @@ local function record(at)
     end
     set_fields(job_key(id), fields)
     if r[10] or r[11] then redis.call('HDEL', job_key(id), 'last_error', 'submit_failures') end
-    if not plain then
-      redis.call('ZREM', key('ambiguous'), id)
-      redis.call('DEL', key('result:' .. id))
-    end
-    place('due', id, int(now + ARGV[at + 4]))
+    if not plain then redis.call('ZREM', key('ambiguous'), id) redis.call('DEL', key('result:' .. id)) end
+    if plain then place('due', id, int(now + ARGV[at + 4]))
+    else redis.call('ZADD', key('due'), int(now + ARGV[at + 4]), id) end
     local note = state == 'submitting' and '' or 'the answer came late'
     -- An earlier submit's answer: the last one is still unclear.
     if state == 'ambiguous' and not is_last(member, r[7]) then

@@ -15,12 +15,14 @@ local function today()
 end
 
 -- A sum broken by hand is no reason to leave a move half made. Scripts of many items have them added up first.
-local add = function(target, field, amount) redis.pcall('HINCRBYFLOAT', target, field, amount) end
+local add = function(target, field, amount, ends)
+  redis.pcall('HINCRBYFLOAT', target, field, amount)
+  if ends then redis.pcall('PEXPIREAT', target, ends) end
+end
 
 local function spend(account, what, amount)
   local target = key('spent:' .. today())
-  add(target, what .. ':' .. account, amount)
-  if not is_day_kept then redis.pcall('PEXPIREAT', target, int(now + SPENDING_KEPT)) end
+  add(target, what .. ':' .. account, amount, not is_day_kept and int(now + SPENDING_KEPT))
   is_day_kept = true
 end
 

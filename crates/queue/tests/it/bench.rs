@@ -266,7 +266,7 @@ pub(crate) fn item(entry: &InboxEntry, account_known: bool) -> AcceptItem {
         entry_id: entry.id.clone(),
         judged: judge(&Entry {
             entry_id: &entry.id,
-            fields: &entry.fields,
+            fields: &entry.slices(),
         }),
         account_known,
     }

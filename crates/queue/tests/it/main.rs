@@ -26,6 +26,7 @@ mod inbox;
 mod kept;
 mod key_news;
 mod late;
+mod lines;
 mod looking;
 mod model;
 mod moving;

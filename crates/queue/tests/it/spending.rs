@@ -7,9 +7,18 @@ use gammaq_queue::settle::{Settled, Settlement, Verb};
 use gammaq_queue::spending::{DAYS_KEPT, Spent};
 use gammaq_queue::submit::Recorded;
 
-use crate::bench::{Bench, LONG, error_field, settlement};
+use crate::bench::{Bench, LONG, SETTLE, error_field, settlement};
+
+/// How long a day's sums are kept.
+const KEPT_MS: i64 = 35 * 86_400_000;
 
 impl Bench {
+    /// Milliseconds for which today's sums are still kept; negative where nothing ends them.
+    async fn kept(&self) -> i64 {
+        let today = self.queue.spending(1).await.unwrap().remove(0).date;
+        self.cmd(&["PTTL", &format!("@spent:{today}")]).await
+    }
+
     async fn spent(&self, account: &str) -> Spent {
         let days = self.queue.spending(1).await.unwrap();
         assert_eq!(days.len(), 1);
@@ -53,10 +62,40 @@ async fn submits_and_credits_count_once_however_often_it_is_said() {
     assert_eq!(bench.spent("default").await, spent(2, 190.0));
     assert_eq!(bench.spent("other").await, spent(1, 7.0));
     assert_eq!(bench.stat("credits_deducted").await, 197);
+}
+
+#[tokio::test]
+async fn a_day_goes_by_itself_whatever_was_its_first_call() {
+    let bench = Bench::start().await;
+    let is_bounded = |left: i64| left > KEPT_MS - 86_400_000 && left <= KEPT_MS;
     let today = bench.queue.spending(1).await.unwrap().remove(0).date;
-    let left: i64 = bench.cmd(&["PTTL", &format!("@spent:{today}")]).await;
-    let day = 86_400_000;
-    assert!(left > 34 * day && left <= 35 * day, "{left}");
+    let day = format!("@spent:{today}");
+    for (id, credits) in [("a", "7"), ("b", "7.5")] {
+        bench.add(id).await;
+        bench.generating("A", id).await;
+        assert!(is_bounded(bench.kept().await), "a submit");
+        assert_eq!(bench.cmd::<u64>(&["DEL", &day]).await, 1);
+        let look = bench.claim_one("A").await;
+        bench.settle("A", ending(&look, Verb::Complete, credits)).await;
+        assert!(is_bounded(bench.kept().await), "{credits} credits");
+        assert_eq!(bench.cmd::<u64>(&["DEL", &day]).await, 1);
+    }
+}
+
+/// An index that is broken by hand takes nothing else with it.
+#[tokio::test]
+async fn what_an_end_cost_counts_where_its_index_is_broken() {
+    let bench = Bench::start().await;
+    bench.add("a").await;
+    bench.generating("A", "a").await;
+    let look = bench.claim_one("A").await;
+    bench.cmd::<()>(&["SET", "@completed", "broken"]).await;
+    let item = [ending(&look, Verb::Complete, "40")];
+    let settled = bench.queue.settle_jobs("A", &SETTLE, &item).await;
+    assert!(settled.unwrap_err().to_string().contains("WRONGTYPE"));
+    assert!((bench.spent("default").await.credits - 40.0).abs() < f64::EPSILON);
+    assert_eq!((bench.stat("completed").await, bench.stat("polls").await), (1, 1));
+    assert_eq!(bench.score("due", "a").await, None);
 }
 
 #[tokio::test]

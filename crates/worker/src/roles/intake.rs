@@ -198,7 +198,7 @@ fn judge_all(app: &App, entries: Vec<InboxEntry>) -> Vec<Batch> {
         bytes += size(&entry);
         let mut judged = judge(&Entry {
             entry_id: &entry.id,
-            fields: &entry.fields,
+            fields: &entry.slices(),
         });
         if judged.job().callback.is_some() && !app.calls_back {
             let warning = "callback: the worker that took this job in has no callbacks.secret_file; another one has to call";
