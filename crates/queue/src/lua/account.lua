@@ -3,6 +3,11 @@
 local function budget_key(account) return key('budget:' .. account) end
 local function account_key(account) return key('account:' .. account) end
 
+-- An account that an operator paused stays so until somebody resumes it, whatever Gamma answers meanwhile. The end of
+-- the pause is far ahead; what it puts off is put off by HELD_MS at a time, and so comes back soon after it.
+local HELD, HELD_MS = 'operator', 15000
+local function is_held(paused_until, reason) return reason == HELD and (tonumber(paused_until) or 0) > now end
+
 -- A pause that says that a key is missing holds back nobody who has one; who has none leaves the account to others.
 local NO_KEY, NO_KEY_MS = 'no_key', 365 * 86400000
 

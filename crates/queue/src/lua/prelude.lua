@@ -7,8 +7,13 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 -- Redis 6.2 seeds every call alike: what calls spread one by one would fall together.
 math.randomseed(tonumber(clock[2]))
 
-local function key(name) return base .. name end
-local function job_key(id) return base .. 'job:' .. id end
+-- Put together once: most are needed several times, and a text that is made anew costs as much as a small command.
+local function begin_with(head)
+  return setmetatable({}, { __index = function(known, name) known[name] = head .. name return known[name] end })
+end
+local keys, job_keys = begin_with(base), begin_with(base .. 'job:')
+local function key(name) return keys[name] end
+local function job_key(id) return job_keys[id] end
 -- Whole numbers, which nearly all are, cost half as '%d', which is wrong beyond these.
 local function int(n) n = n + 0 return string.format(n % 1 == 0 and n > -9e15 and n < 9e15 and '%d' or '%.0f', n) end
 local now_text = int(now)
@@ -49,11 +54,6 @@ end
 
 -- While an operator pauses the whole queue nothing new begins; what is paid for is looked at as ever.
 local function is_queue_paused() return redis.call('EXISTS', key('paused')) == 1 end
-
--- An account that an operator paused stays so until somebody resumes it, whatever Gamma answers meanwhile. The end of
--- the pause is far ahead; what it puts off is put off by HELD_MS at a time, and so comes back soon after it.
-local HELD, HELD_MS = 'operator', 15000
-local function is_held(paused_until, reason) return reason == HELD and (tonumber(paused_until) or 0) > now end
 
 -- `seq` grows with every job, so within a priority arrival decides, also for a job that is given back.
 local function pending_score(priority, seq) return int((tonumber(priority) or 5) * 1e14 + (tonumber(seq) or 0)) end
