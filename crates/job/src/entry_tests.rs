@@ -13,7 +13,10 @@ fn judged(fields: &[(&str, &[u8])]) -> Judged {
     // Its caller is told the same, but for the fingerprint.
     let mut checked = check(&entry);
     assert_eq!(checked.job().fingerprint, "");
-    checked.job_mut().fingerprint.clone_from(&judged.job().fingerprint);
+    checked
+        .job_mut()
+        .fingerprint
+        .clone_from(&judged.job().fingerprint);
     assert_eq!(checked, judged);
     judged
 }

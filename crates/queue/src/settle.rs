@@ -14,7 +14,7 @@ pub(crate) const ARGV: &str = "events_cap ttl_ms worker keep_requests first_ms m
 
 /// What `keep_jobs` is sent; see its header.
 #[cfg(test)]
-pub(crate) const KEEP_ARGV: &str = "events_cap ttl_ms worker kept_ms item...";
+pub(crate) const KEEP_ARGV: &str = "events_cap ttl_ms worker kept_ms clean item...";
 
 /// The first pause of an account after 401, 402 or no credits; it doubles up to [`TROUBLE_MOST`].
 const TROUBLE_FIRST: Duration = Duration::from_secs(60);
@@ -138,16 +138,18 @@ impl Queue {
     ) -> Result<Vec<Settled>, Error> {
         let mut outcomes = vec![Settled::Kept; items.len()];
         let all = items.iter().enumerate();
-        let (plain, others): (Vec<_>, Vec<_>) = all.partition(|(_, item)| kept(item).is_some());
+        let (mut plain, others): (Vec<_>, Vec<_>) = all.partition(|(_, item)| kept(item).is_some());
+        let is_clean = |item| kept(item).is_some_and(|(_, _, clean)| clean);
+        // So that how many there are says which they are.
+        plain.sort_by_key(|(_, item)| !is_clean(item));
         for chunk in plain.chunks(MAX_ITEMS) {
             let mut call = self.call(&KEEP_JOBS);
             call.arg(worker).arg(ms(policy.kept_for));
-            for (wait, polls, clean, item) in chunk
-                .iter()
-                .filter_map(|(_, item)| kept(item).map(|(wait, polls, clean)| (wait, polls, clean, item)))
-            {
-                call.arg(&item.id).arg(item.fence);
-                call.arg(ms(wait)).arg(polls).arg(u8::from(clean));
+            call.arg(chunk.iter().filter(|(_, item)| is_clean(item)).count());
+            for (_, item) in chunk {
+                if let Some((wait, polls, _)) = kept(item) {
+                    call.arg(&item.id).arg(item.fence).arg(ms(wait)).arg(polls);
+                }
             }
             let answer = value::list(self.invoke(&call).await?)?;
             for pair in answer.chunks_exact(2) {
