@@ -297,7 +297,7 @@ async fn generations_together() {
         spent.clear();
         for n in 0..JOBS {
             let (id, account) = (format!("{round}-{n}"), format!("a{}", n % ACCOUNTS));
-            bench.wish(&id, &account).await;
+            bench.append_entry(&id, &account).await;
         }
         spent.push(bench.commands(bench.accept_waiting()).await.1);
 
@@ -341,7 +341,7 @@ async fn generations_together() {
 }
 
 impl Bench {
-    async fn wish(&self, id: &str, account: &str) {
+    async fn append_entry(&self, id: &str, account: &str) {
         let request = br#"{"inputText":"a","textMode":"generate"}"#.as_slice();
         let entry = [
             ("request", request),
