@@ -20,7 +20,7 @@ pub(crate) fn run(config: PathBuf) -> Result<(), String> {
     telemetry::init(&settings.log).map_err(|error| error.to_string())?;
     let world = Shared::new();
     let asked = world.clone();
-    std::thread::spawn(move || serve(&asked));
+    std::thread::spawn(move || serve(&asked, None));
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -78,7 +78,10 @@ enum Command {
     },
     /// The fake Gamma; the bench starts it itself.
     #[command(hide = true)]
-    Fake,
+    Fake {
+        #[command(flatten)]
+        identity: Option<fake::Identity>,
+    },
     /// Requests without a worker; the bench starts that itself, too.
     #[command(hide = true)]
     Bare {
@@ -110,7 +113,9 @@ impl Options {
 fn main() -> ExitCode {
     let args = Args::parse();
     let done = match args.command {
-        Some(Command::Fake) => fake::serve(&fake::Shared::new()).map_err(|error| error.to_string()),
+        Some(Command::Fake { identity }) => {
+            fake::serve(&fake::Shared::new(), identity.as_ref()).map_err(|error| error.to_string())
+        }
         Some(Command::Bare {
             url,
             jobs,

@@ -58,13 +58,17 @@ pub(crate) struct Rig {
 
 impl Rig {
     pub(crate) async fn start(redis: RedisBuilder) -> Result<Self, String> {
+        Self::with(Fake::start().await?, redis).await
+    }
+
+    pub(crate) async fn with(fake: Fake, redis: RedisBuilder) -> Result<Self, String> {
         let redis = Arc::new(redis.start().await);
         let dir = tempfile::Builder::new()
             .prefix("gammaq-bench-")
             .tempdir()
             .map_err(|error| format!("no directory for settings: {error}"))?;
         Ok(Self {
-            fake: Fake::start().await?,
+            fake,
             resp: Resp::connect(redis.port()).await?,
             redis,
             dir,
@@ -90,13 +94,13 @@ impl Rig {
         more: &str,
     ) -> Result<Process, String> {
         let path = self.settings(name, accounts, more)?;
-        Ok(Process::builder(gammaq_bin())
+        let worker = Process::builder(gammaq_bin())
             .name(name)
             .arg("worker")
             .arg("--config")
             .arg(path)
-            .current_dir(self.dir.path())
-            .spawn())
+            .current_dir(self.dir.path());
+        Ok(self.fake.trusted_by(worker).spawn())
     }
 
     /// Starts a worker with a Gamma of its own, which is the rig's from now on.

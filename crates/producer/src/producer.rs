@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gammaq_job::{JobId, JobResult, QueueName, Record};
+use gammaq_queue::inbox::Appends;
 use gammaq_queue::{Keys, Link, LinkSettings, Mode, Policy, Queue};
 use tokio::time::Instant;
 
 use crate::follow::{BLOCK, Follower};
-use crate::job::Fields;
 #[cfg(feature = "otel")]
 use crate::traces::Sending;
 use crate::{Error, Interrupted, NewJob, WaitError, Waiter};
@@ -154,7 +154,7 @@ impl Producer {
     async fn append_one(&self, job: NewJob) -> Result<JobId, Error> {
         let fields = job.into_fields()?;
         let entry_id = self.queue.append(&fields.as_slices()).await?;
-        job_id(fields, entry_id)
+        job_id(fields.own_id, entry_id)
     }
 
     /// Enqueues many jobs, a few hundred in a round trip, and answers their ids in order.
@@ -182,23 +182,23 @@ impl Producer {
         done
     }
 
-    /// While Redis takes in a chunk the next one is made and checked.
+    /// While Redis takes in a chunk the next one is checked, and made ready.
     async fn append_all(&self, jobs: impl IntoIterator<Item = NewJob>) -> Result<Vec<JobId>, Interrupted> {
         let (mut ids, mut jobs) = (Vec::new(), jobs.into_iter().fuse());
-        let mut chunk = Chunk::default();
+        let mut chunk = Chunk::new(&self.queue);
         loop {
             match chunk.fill(&mut jobs, None) {
-                Ok(()) if chunk.fields.is_empty() => return Ok(ids),
+                Ok(()) if chunk.own_ids.is_empty() => return Ok(ids),
                 Ok(()) => {}
                 Err(error) => return Err(Interrupted { ids, error }),
             }
-            let mut next = Chunk::default();
+            let mut next = Chunk::new(&self.queue);
             let meanwhile = async {
                 // What is sent leaves first, and where jobs come slowly the answer is waited for without them.
                 tokio::task::yield_now().await;
                 next.fill(&mut jobs, Some(Instant::now() + MEANWHILE))
             };
-            let (appended, filled) = tokio::join!(biased; self.append(chunk.fields, &mut ids), meanwhile);
+            let (appended, filled) = tokio::join!(biased; self.append(chunk, &mut ids), meanwhile);
             if let Err(error) = appended.and(filled) {
                 return Err(Interrupted { ids, error });
             }
@@ -206,12 +206,10 @@ impl Producer {
         }
     }
 
-    async fn append(&self, chunk: Vec<Fields>, ids: &mut Vec<JobId>) -> Result<(), Error> {
-        let slices: Vec<_> = chunk.iter().map(Fields::as_slices).collect();
-        let entries: Vec<&[(&str, &[u8])]> = slices.iter().map(Vec::as_slice).collect();
-        let entry_ids = self.queue.append_many(&entries).await?;
-        for (fields, entry_id) in chunk.into_iter().zip(entry_ids) {
-            ids.push(job_id(fields, entry_id)?);
+    async fn append(&self, chunk: Chunk, ids: &mut Vec<JobId>) -> Result<(), Error> {
+        let entry_ids = self.queue.send(chunk.appends).await?;
+        for (own_id, entry_id) in chunk.own_ids.into_iter().zip(entry_ids) {
+            ids.push(job_id(own_id, entry_id)?);
         }
         Ok(())
     }
@@ -252,22 +250,33 @@ impl Producer {
 }
 
 /// Jobs that go together, checked.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Chunk {
-    fields: Vec<Fields>,
+    appends: Appends,
+    /// The ids that the caller chose.
+    own_ids: Vec<Option<String>>,
     bytes: usize,
 }
 
 impl Chunk {
+    fn new(queue: &Queue) -> Self {
+        Self {
+            appends: queue.appends(),
+            own_ids: Vec::new(),
+            bytes: 0,
+        }
+    }
+
     /// Takes jobs until it is full, there are no more, or it is `until`.
     fn fill(&mut self, jobs: &mut impl Iterator<Item = NewJob>, until: Option<Instant>) -> Result<(), Error> {
-        while self.fields.len() < CHUNK && self.bytes < CHUNK_BYTES {
+        while self.own_ids.len() < CHUNK && self.bytes < CHUNK_BYTES {
             let Some(job) = jobs.next() else {
                 break;
             };
             let fields = job.into_fields()?;
             self.bytes += fields.size();
-            self.fields.push(fields);
+            self.appends.push(&fields.as_slices());
+            self.own_ids.push(fields.own_id);
             if until.is_some_and(|until| Instant::now() >= until) {
                 break;
             }
@@ -277,7 +286,7 @@ impl Chunk {
 }
 
 /// The caller's id, or the one that Redis gave the entry.
-fn job_id(fields: Fields, entry_id: String) -> Result<JobId, Error> {
-    JobId::new(fields.own_id.unwrap_or(entry_id))
+fn job_id(own_id: Option<String>, entry_id: String) -> Result<JobId, Error> {
+    JobId::new(own_id.unwrap_or(entry_id))
         .map_err(|error| Error::Fault(gammaq_queue::Error::Refused(error.to_string())))
 }

@@ -263,7 +263,7 @@ impl World {
         let jobs = &self.jobs;
         // A generation that Redis has by now is recorded again without any effect.
         self.late.retain(|command| match command.call {
-            Call::Record(generation) => !jobs[usize::from(command.job)].has(generation),
+            Call::Record(generation, _) => !jobs[usize::from(command.job)].has(generation),
             _ => true,
         });
     }

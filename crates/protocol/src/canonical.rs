@@ -74,7 +74,7 @@ impl World {
             current(hand.job, hand.fence) || !matches!(hand.phase, Phase::Settling(_) | Phase::Looking)
         });
         self.late
-            .retain(|it| current(it.job, it.fence) || matches!(it.call, Call::Record(_)));
+            .retain(|it| current(it.job, it.fence) || matches!(it.call, Call::Record(..)));
         for hand in &mut self.hands {
             let unsent = match hand.phase {
                 Phase::Claimed => true,

@@ -156,7 +156,10 @@ impl Config {
         } = command;
         match call {
             Call::Begin => return world.begin(self, job, worker, fence),
-            Call::Record(generation) => world.record_generation(self, job, fence, generation, slot),
+            Call::Record(generation, keeps) => {
+                let holder = if keeps { worker } else { Owner::Nobody };
+                world.record_generation(self, (job, fence), holder, generation, slot);
+            }
             Call::Settle(verb) => {
                 world.settle(self, job, worker, fence, verb);
             }
@@ -210,12 +213,21 @@ impl Config {
                 else {
                     return;
                 };
-                self.send(world, &hand, Call::Record(generation), reply);
+                // Who asks again, since an answer was lost, doesn't keep the job.
+                let keeps = matches!(hand.phase, Phase::Answered(..));
+                self.send(world, &hand, Call::Record(generation, keeps), reply);
                 let kept = world.jobs[usize::from(hand.job)].has(generation);
                 if reply == Reply::Heard && !kept {
                     world.broken |= Broken::LostGeneration.bit();
                 }
-                (reply != Reply::Heard).then_some(Phase::Recording(generation, told))
+                let record = world.record(hand.job);
+                let held = record.worker == Owner::Worker(hand.worker) && record.fence == hand.fence;
+                match reply {
+                    Reply::Heard if !keeps => Some(Phase::Settling(Verb::Release)),
+                    Reply::Heard if held && record.state == State::Generating => Some(Phase::Looking),
+                    Reply::Heard => None,
+                    _ => Some(Phase::Recording(generation, told)),
+                }
             }
             Step::Settle(verb, reply) => {
                 self.end_post(world, &hand, verb);
@@ -223,7 +235,10 @@ impl Config {
                 (reply != Reply::Heard).then_some(Phase::Settling(verb))
             }
         };
-        world.hands.extend(next.map(|phase| Hand { phase, ..hand }));
+        let slot = if next == Some(Phase::Looking) { 0 } else { hand.slot };
+        world
+            .hands
+            .extend(next.map(|phase| Hand { phase, slot, ..hand }));
     }
 
     /// What becomes of a POST whose step ends in `verb`.

@@ -149,8 +149,8 @@ impl World {
     pub(crate) fn record_generation(
         &mut self,
         config: &Config,
-        job: u8,
-        fence: u8,
+        (job, fence): (u8, u8),
+        holder: Owner,
         generation: u8,
         slot: u8,
     ) {
@@ -182,7 +182,8 @@ impl World {
         known.generation = generation;
         let submitting = record.state == State::Submitting && mine;
         if submitting || matches!(record.state, State::Ambiguous | State::Queued) {
-            (known.state, known.worker, known.slot) = (State::Generating, Owner::Nobody, 0);
+            let holder = if submitting { holder } else { Owner::Nobody };
+            (known.state, known.worker, known.slot) = (State::Generating, holder, 0);
             known.place = Place::Later;
             known.fence += u8::from(!submitting);
             if record.state == State::Queued {

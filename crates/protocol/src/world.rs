@@ -164,8 +164,8 @@ pub struct Stray {
 pub enum Call {
     /// `begin_submit`.
     Begin,
-    /// `record_generation`.
-    Record(u8),
+    /// `record_generation`; `true` where its worker would hold the job on.
+    Record(u8, bool),
     /// `settle_jobs`.
     Settle(Verb),
 }

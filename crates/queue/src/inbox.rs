@@ -1,6 +1,7 @@
 //! The stream that callers append to, read through the consumer group `workers`.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::time::Duration;
 
 use redis::Value;
@@ -29,15 +30,49 @@ impl InboxEntry {
     }
 }
 
+/// Entries that are appended together: their commands, ready to be sent.
+pub struct Appends {
+    inbox: String,
+    commands: redis::Pipeline,
+}
+
+impl fmt::Debug for Appends {
+    /// Nothing of the entries: they hold what callers wrote.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Appends").finish_non_exhaustive()
+    }
+}
+
+impl Appends {
+    /// Adds an entry with these fields.
+    pub fn push(&mut self, fields: &[(&str, &[u8])]) {
+        self.commands.add_command(xadd(&self.inbox, fields));
+    }
+}
+
+fn xadd(inbox: &str, fields: &[(&str, &[u8])]) -> redis::Cmd {
+    let size = fields.iter().map(|(name, value)| name.len() + value.len());
+    let arguments = 3 + 2 * fields.len();
+    let mut command = redis::Cmd::with_capacity(arguments, inbox.len() + 8 + size.sum::<usize>());
+    command.arg("XADD").arg(inbox).arg("*");
+    for (name, value) in fields {
+        command.arg(*name).arg(*value);
+    }
+    command
+}
+
 impl Queue {
     /// Appends one entry and answers its id.
     ///
     /// # Errors
     /// By reaction; see [`Error`]. After [`Error::Unanswered`] the entry may be there.
     pub async fn append(&self, fields: &[(&str, &[u8])]) -> Result<String, Error> {
-        let mut ids = self.append_many(&[fields]).await?;
-        ids.pop()
-            .ok_or_else(|| Error::Refused("XADD answered nothing".to_owned()))
+        let command = xadd(&self.keys.inbox(), fields);
+        let id: Value = self
+            .link
+            .run(async |mut connection| command.query_async(&mut connection).await)
+            .await?;
+        Ok(value::text(&id))
     }
 
     /// Appends many entries in one round trip and answers their ids in order.
@@ -45,16 +80,27 @@ impl Queue {
     /// # Errors
     /// By reaction; see [`Error`]. After [`Error::Unanswered`] some entries may be there.
     pub async fn append_many<'a>(&self, entries: &[&[(&'a str, &'a [u8])]]) -> Result<Vec<String>, Error> {
-        let mut pipe = redis::pipe();
-        for fields in entries {
-            let command = pipe.cmd("XADD").arg(self.keys.inbox()).arg("*");
-            for (name, value) in *fields {
-                command.arg(*name).arg(*value);
-            }
+        let mut appends = self.appends();
+        entries.iter().for_each(|fields| appends.push(fields));
+        self.send(appends).await
+    }
+
+    /// Room for entries that are to be appended together.
+    pub fn appends(&self) -> Appends {
+        Appends {
+            inbox: self.keys.inbox(),
+            commands: redis::pipe(),
         }
+    }
+
+    /// Appends them in one round trip and answers their ids in order.
+    ///
+    /// # Errors
+    /// By reaction; see [`Error`]. After [`Error::Unanswered`] some entries may be there.
+    pub async fn send(&self, appends: Appends) -> Result<Vec<String>, Error> {
         let ids = self
             .link
-            .run(async |mut connection| pipe.query_async(&mut connection).await)
+            .run(async |mut connection| appends.commands.query_async(&mut connection).await)
             .await?;
         value::texts(ids)
     }

@@ -39,9 +39,14 @@ pub enum Begun {
 pub enum Recorded {
     /// The job generates and is looked at from now on.
     Generating,
+    /// The same, and it is still this worker's, under the same fence.
+    Held {
+        /// When a look that says pending ends it, Redis's time in Unix milliseconds.
+        deadline: u64,
+    },
     /// It was recorded before.
     Known,
-    /// Kept on a job that is over, or that another worker submits just now.
+    /// Put on a job that is over, or that another worker submits just now.
     Kept,
     /// The job has another generation: this one was paid for too.
     Extra,
@@ -68,6 +73,8 @@ pub struct Generation<'a> {
     pub account: &'a str,
     /// The submit's place in the budget.
     pub slot: &'a str,
+    /// How long after the time of the first look its worker still holds the job, to look at it without a claim; zero: not at all.
+    pub kept: Duration,
     /// More fields of the record.
     pub fields: &'a [(&'static str, String)],
 }
@@ -130,6 +137,7 @@ impl Queue {
             u8::from(generation.probe).to_string(),
             generation.account.to_owned(),
             generation.slot.to_owned(),
+            ms(generation.kept).to_string(),
             (generation.fields.len() * 2).to_string(),
         ];
         for (name, value) in generation.fields {
@@ -144,6 +152,13 @@ impl Queue {
         let answer = self.together.made.ask(item, run).await?;
         Ok(match self.moves.told(&answer) {
             "ok" => Recorded::Generating,
+            "kept" => Recorded::Held {
+                deadline: answer
+                    .split(' ')
+                    .nth(1)
+                    .and_then(|it| it.parse().ok())
+                    .ok_or_else(|| Error::Refused(format!("record_generation answered {answer}")))?,
+            },
             "known" => Recorded::Known,
             "recorded" => Recorded::Kept,
             "extra" => Recorded::Extra,

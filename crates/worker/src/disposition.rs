@@ -64,7 +64,7 @@ pub(crate) fn dispose(job: &Claimed, outcome: &Outcome, rules: &Rules, jitter: f
     };
     let mut probe = Probe::Open;
     match outcome {
-        Outcome::Settled => return None,
+        Outcome::Settled | Outcome::Made(..) => return None,
         Outcome::Released => {}
         Outcome::NotBegun { reason } => {
             // Redis's trouble and not the job's: the next claim can only succeed when it is over.

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
-use gammaq_queue::claim::Claimed;
+use gammaq_job::State;
+use gammaq_queue::claim::{Claimed, Step};
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -125,7 +126,7 @@ impl Holds {
     /// sent a POST, or be about to hand the job back: a second step under the same fence could not be told from it.
     pub(crate) fn take(
         self: &Arc<Self>,
-        job: Claimed,
+        mut job: Claimed,
         permit: OwnedSemaphorePermit,
         (answer_by, renew_at): (Instant, Instant),
     ) -> Option<Arc<Hold>> {
@@ -134,6 +135,7 @@ impl Holds {
         if held.get(&job.id).is_some_and(|held| held.fence >= job.fence) {
             return None;
         }
+        let request = Mutex::new(std::mem::take(&mut job.request));
         let new = Held {
             fence: job.fence,
             lost: lost.clone(),
@@ -152,6 +154,8 @@ impl Holds {
         }
         Some(Arc::new(Hold {
             job,
+            request,
+            made: OnceLock::new(),
             untroubled: false,
             lost,
             begun: AtomicBool::new(false),
@@ -173,8 +177,11 @@ impl Holds {
 /// was settled.
 #[derive(Debug)]
 pub(crate) struct Hold {
-    /// The job as it was claimed, or as the last look left it.
+    /// The job as it was claimed, or as the last look left it; its request is kept apart.
     pub(crate) job: Claimed,
+    request: Mutex<String>,
+    /// What its submit made, until its first look.
+    made: OnceLock<Made>,
     /// Whether the record says of no trouble, since a look of this hold wrote that.
     pub(crate) untroubled: bool,
     /// Cancelled when another worker has it.
@@ -184,7 +191,45 @@ pub(crate) struct Hold {
     permit: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
+/// What its first look needs of a generation that this worker had made.
+#[derive(Debug)]
+pub(crate) struct Made {
+    pub(crate) generation_id: String,
+    /// Where it was made.
+    pub(crate) base_url: String,
+    /// When a look that says pending ends it, Redis's time.
+    pub(crate) deadline: u64,
+    /// All of the record's.
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Made {
+    fn put_on(self, job: &mut Claimed) {
+        (job.step, job.state) = (Step::Look, State::Generating);
+        job.generation_id = self.generation_id;
+        job.base_url = self.base_url;
+        job.deadline = self.deadline;
+        job.warnings = self.warnings;
+        job.attempts += 1;
+        job.submit_failures = 0;
+        job.slot.clear();
+    }
+}
+
 impl Hold {
+    /// The request, once: it may be large, and only its submit needs it.
+    pub(crate) fn take_request(&self) -> String {
+        std::mem::take(&mut self.request.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Its submit is over, and it waits for its first look.
+    pub(crate) fn keep_made(&self, made: Made) {
+        // There is one submit in a hold.
+        let _ = self.made.set(made);
+        self.keep();
+        self.free_permit();
+    }
+
     /// Gives the permit back early: what the step goes on with has a limit of its own.
     pub(crate) fn free_permit(&self) {
         drop(self.permit.lock().unwrap_or_else(PoisonError::into_inner).take());
@@ -228,11 +273,17 @@ impl Hold {
         let Some(it) = Arc::get_mut(&mut hold) else {
             return Err(hold);
         };
-        it.job.polls += 1;
-        it.job.poll_failures = 0;
+        match it.made.take() {
+            // What the record says of trouble is as old as the claim.
+            Some(made) => made.put_on(&mut it.job),
+            None => {
+                it.job.polls += 1;
+                it.job.poll_failures = 0;
+                it.untroubled = true;
+            }
+        }
         it.job.claimed_at = now;
         it.job.late = late;
-        it.untroubled = true;
         it.permit = Mutex::new(Some(permit));
         it.holds.change(&it.job, |held| {
             held.phase = Phase::Step;
@@ -265,63 +316,5 @@ impl Drop for Hold {
 }
 
 #[cfg(test)]
-mod tests {
-    use gammaq_job::{Files, Kind, State};
-    use gammaq_queue::claim::Step;
-    use tokio::sync::Semaphore;
-
-    use super::*;
-
-    fn claimed(fence: u64) -> Claimed {
-        Claimed {
-            id: "a".into(),
-            fence,
-            step: Step::Submit,
-            probe: false,
-            request: "{}".into(),
-            claimed_at: 0,
-            late: std::time::Duration::ZERO,
-            state: State::Queued,
-            account: "default".into(),
-            attempts: 0,
-            kind: Kind::Generation,
-            exports: vec![],
-            generation_id: String::new(),
-            base_url: String::new(),
-            polls: 0,
-            poll_failures: 0,
-            deadline: 0,
-            created_at: 0,
-            traceparent: String::new(),
-            late_until: 0,
-            resubmits: 0,
-            timeout: None,
-            submit_failures: 0,
-            warnings: vec![],
-            slot: "a#0".into(),
-            gamma_id: "gm".into(),
-            files: Files::default(),
-            links: BTreeMap::new(),
-        }
-    }
-
-    #[tokio::test]
-    async fn a_fence_that_comes_again_starts_no_second_step() {
-        let (holds, permits) = (Arc::<Holds>::default(), Arc::new(Semaphore::new(9)));
-        let (permit, now) = (
-            || Arc::clone(&permits).try_acquire_owned().unwrap(),
-            Instant::now(),
-        );
-        let first = holds.take(claimed(5), permit(), (now, now)).unwrap();
-        // A failover lost the claim, and the one after it has the same number, or a lower one.
-        assert!(holds.take(claimed(5), permit(), (now, now)).is_none());
-        assert!(holds.take(claimed(4), permit(), (now, now)).is_none());
-        assert_eq!((permits.available_permits(), holds.count()), (8, 1));
-        assert!(!first.lost.is_cancelled());
-        // A later claim is one that knows of the first: its lease ended.
-        let second = holds.take(claimed(6), permit(), (now, now)).unwrap();
-        assert!(first.lost.is_cancelled() && !second.lost.is_cancelled());
-        drop(first);
-        assert_eq!(holds.list(), [("a".to_owned(), 6)]);
-    }
-}
+#[path = "hold_tests.rs"]
+mod tests;

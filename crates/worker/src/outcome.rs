@@ -5,6 +5,9 @@ use std::time::Duration;
 use gammaq_files::Fetched;
 use gammaq_gamma::{Answer, Exported, Polled, Submitted};
 use gammaq_job::ExportFormat;
+use tokio::time::Instant;
+
+use crate::hold::Made;
 
 /// The end of a step.
 #[derive(Debug)]
@@ -30,6 +33,8 @@ pub(crate) enum Outcome {
     NothingToExport,
     /// Handed back untouched: the worker stops, the account was paused, or it is another worker's account.
     Released,
+    /// The generation is recorded, the job is still this worker's, and its first look is due then.
+    Made(Made, Instant),
     /// Nothing to settle: it was done by the step, or the job is another worker's by now.
     Settled,
     /// The step panicked; `begun` says whether a POST may have left.
@@ -78,6 +83,7 @@ impl Outcome {
             Self::NoRoom(..) => "no_room",
             Self::NothingToExport => "nothing_to_export",
             Self::Released => "released",
+            Self::Made(..) => "accepted",
             Self::Settled => "settled",
             Self::Panicked { .. } => "panicked",
         }

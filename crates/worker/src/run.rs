@@ -73,7 +73,7 @@ pub async fn run_in(around: Surroundings, settings: &Settings, stop: Cancellatio
     let (to_settle, settlements) = mpsc::unbounded_channel();
     let (unhurried, looked) = mpsc::unbounded_channel();
     let (keeper, news) = mpsc::unbounded_channel();
-    let settle = SettleLayer::new(Arc::clone(&app), to_settle, unhurried);
+    let settle = SettleLayer::new(Arc::clone(&app), to_settle, unhurried, keeper.clone());
     let (claimed, jobs) = mpsc::channel(app.concurrency);
     let parts = Parts {
         app: Arc::clone(&app),
@@ -291,7 +291,8 @@ async fn work(app: &Arc<App>, settings: &Settings, backend: QueueBackend) -> Res
 fn unused_backend(app: &Arc<App>) -> QueueBackend {
     let (_, jobs) = mpsc::channel(1);
     let (to_settle, _) = mpsc::unbounded_channel();
-    let settle = SettleLayer::new(Arc::clone(app), to_settle.clone(), to_settle);
+    let (keeper, _) = mpsc::unbounded_channel();
+    let settle = SettleLayer::new(Arc::clone(app), to_settle.clone(), to_settle, keeper);
     QueueBackend::new(jobs, settle)
 }
 

@@ -11,13 +11,14 @@ use apalis_core::error::BoxDynError;
 use apalis_core::task::Task;
 use gammaq_crash::at;
 use gammaq_queue::settle::{Settled, Settlement, Verb};
+use tokio::sync::mpsc::error::SendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tower::{Layer, Service};
 
 use crate::app::App;
 use crate::disposition::dispose;
-use crate::hold::Hold;
+use crate::hold::{Hold, Made};
 use crate::keeper::News;
 use crate::outcome::Outcome;
 use crate::pulse::Pulse;
@@ -69,19 +70,30 @@ pub(crate) struct SettleLayer {
     app: Arc<App>,
     settler: mpsc::UnboundedSender<ToSettle>,
     unhurried: mpsc::UnboundedSender<ToSettle>,
+    keeper: mpsc::UnboundedSender<News>,
 }
 
 impl SettleLayer {
-    /// A layer that settles through `settler`, and what nobody waits for through `unhurried`.
+    /// A layer that settles through `settler`, and what nobody waits for through `unhurried`; what was submitted stays with `keeper`.
     pub(crate) fn new(
         app: Arc<App>,
         settler: mpsc::UnboundedSender<ToSettle>,
         unhurried: mpsc::UnboundedSender<ToSettle>,
+        keeper: mpsc::UnboundedSender<News>,
     ) -> Self {
         Self {
             app,
             settler,
             unhurried,
+            keeper,
+        }
+    }
+
+    /// Redis has its generation, and holds it for this worker until after its first look.
+    fn keep_made(&self, hold: Arc<Hold>, made: Made, first_look: Instant) {
+        hold.keep_made(made);
+        if let Err(SendError(News::Kept(hold, _))) = self.keeper.send(News::Kept(hold, first_look)) {
+            self.let_go(hold);
         }
     }
 
@@ -185,6 +197,10 @@ where
                     Outcome::Panicked { begun: hold.begun() }
                 }
             };
+            if let Outcome::Made(made, first_look) = outcome {
+                layer.keep_made(hold, made, first_look);
+                return Ok(());
+            }
             let (done, settled) = oneshot::channel();
             layer.send(hold, &outcome, Some(done));
             // An error means that there was nothing to settle.

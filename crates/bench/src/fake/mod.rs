@@ -4,13 +4,14 @@
 //! submitted twice.
 
 mod server;
+mod tls;
 mod within;
 mod world;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use gammaq_testkit::Process;
+use gammaq_testkit::{Certificates, Process, ProcessBuilder};
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -19,6 +20,7 @@ use tokio::time::{Instant, sleep, timeout};
 use world::World;
 
 pub(crate) use server::serve;
+pub(crate) use tls::Identity;
 pub(crate) use within::Within;
 
 const STARTED_WITHIN: Duration = Duration::from_secs(20);
@@ -47,6 +49,14 @@ pub(crate) struct Fake {
     // Ends with this value; `None` where it is within a worker.
     _process: Option<Process>,
     address: String,
+    secure: Option<Secure>,
+}
+
+/// Where it is to be found with TLS, and how to trust it.
+#[derive(Debug)]
+struct Secure {
+    url: String,
+    certificates: Certificates,
 }
 
 /// What the fake has seen.
@@ -73,12 +83,37 @@ pub(crate) struct Seen {
 
 impl Fake {
     pub(crate) async fn start() -> Result<Self, String> {
+        Self::spawn(None).await
+    }
+
+    /// One that is asked with TLS, and with HTTP/2 where the client takes that.
+    pub(crate) async fn start_with_tls() -> Result<Self, String> {
+        Self::spawn(Some(Certificates::new(&["localhost"]))).await
+    }
+
+    async fn spawn(certificates: Option<Certificates>) -> Result<Self, String> {
         let program = std::env::current_exe().map_err(|error| error.to_string())?;
-        let process = Process::builder(program).name("fast-fake").arg("fake").spawn();
+        let mut builder = Process::builder(program).name("fast-fake").arg("fake");
+        if let Some(certificates) = &certificates {
+            builder = builder.arg("--certificate").arg(certificates.certificate());
+            builder = builder.arg("--key").arg(certificates.key());
+        }
+        let process = builder.spawn();
+        let secure = match certificates {
+            Some(certificates) => {
+                let line = process
+                    .wait_line("fake listening on https://", STARTED_WITHIN)
+                    .await;
+                let url = line.rsplit(' ').next().unwrap_or_default().trim().to_owned();
+                Some(Secure { url, certificates })
+            }
+            None => None,
+        };
         let Self { address, .. } = Self::within(&process).await;
         Ok(Self {
             _process: Some(process),
             address,
+            secure,
         })
     }
 
@@ -91,11 +126,23 @@ impl Fake {
         Self {
             _process: None,
             address: address.to_owned(),
+            secure: None,
         }
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}", self.address)
+        match &self.secure {
+            Some(secure) => secure.url.clone(),
+            None => format!("http://{}", self.address),
+        }
+    }
+
+    /// Has a process trust it.
+    pub(crate) fn trusted_by(&self, process: ProcessBuilder) -> ProcessBuilder {
+        match &self.secure {
+            Some(secure) => process.env("SSL_CERT_FILE", secure.certificates.authority()),
+            None => process,
+        }
     }
 
     /// Forgets everything. Each generation is pending for so many polls; with `None`, until [`Fake::finish`].

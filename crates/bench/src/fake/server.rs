@@ -3,27 +3,34 @@
 use std::io::{self, Write};
 use std::net::Ipv4Addr;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::task::LocalSet;
 
-use super::Shared;
+use super::{Shared, tls};
 
 /// Larger than any request of a measurement; more is a fault of whoever sends it.
 const LARGEST: usize = 4 * 1024 * 1024;
 
-/// Serves until it is killed; says where on its standard output. One thread does.
-pub(crate) fn serve(world: &Shared) -> io::Result<()> {
+/// Serves until it is killed; says where on its standard output. One thread does. With an identity it
+/// also does so with TLS, and over HTTP/2 for whoever takes that.
+pub(crate) fn serve(world: &Shared, identity: Option<&tls::Identity>) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     LocalSet::new().block_on(&runtime, async {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let mut out = io::stdout();
+        if let Some(identity) = identity {
+            let secure = tls::Listener::bind(identity).await?;
+            writeln!(out, "fake listening on https://localhost:{}", secure.port()?)?;
+            tokio::task::spawn_local(secure.serve(world.clone()));
+        }
         writeln!(out, "fake listening on http://{}", listener.local_addr()?)?;
         out.flush()?;
         loop {
             let (stream, _) = listener.accept().await?;
+            stream.set_nodelay(true)?;
             let world = world.clone();
             tokio::task::spawn_local(async move {
                 // Whoever breaks off is not missed.
@@ -33,8 +40,10 @@ pub(crate) fn serve(world: &Shared) -> io::Result<()> {
     })
 }
 
-async fn connection(mut stream: TcpStream, world: &Shared) -> io::Result<()> {
-    stream.set_nodelay(true)?;
+pub(super) async fn connection(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    world: &Shared,
+) -> io::Result<()> {
     let mut read = Vec::with_capacity(8 * 1024);
     let mut out = Vec::with_capacity(8 * 1024);
     loop {

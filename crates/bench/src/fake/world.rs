@@ -8,6 +8,9 @@ use serde_json::json;
 
 /// Redis's clock, which due times are made by, has whole milliseconds.
 const EARLY: i64 = -1_000;
+/// Nothing that a measurement comes near.
+pub(super) const LIMIT: u64 = 1_000_000_000;
+pub(super) const NOT_FOUND: &str = "{\"message\":\"Generation not found\"}";
 
 struct Generation {
     /// When the last answer about it was given.
@@ -94,11 +97,19 @@ impl World {
     }
 
     fn poll(&mut self, id: Option<usize>, out: &mut Vec<u8>) {
+        match self.told(id) {
+            Some(body) => self.json("200 OK", &body, out),
+            None => self.json("404 Not Found", NOT_FOUND, out),
+        }
+    }
+
+    /// What a poll of a generation is told; `None` where there is no such generation.
+    pub(super) fn told(&mut self, id: Option<usize>) -> Option<String> {
         let Some((id, over)) = id.and_then(|id| Some((id, self.look(id)?))) else {
             self.strange += 1;
-            return self.json("404 Not Found", "{\"message\":\"Generation not found\"}", out);
+            return None;
         };
-        let body = if over {
+        Some(if over {
             format!(
                 "{{\"status\":\"completed\",\"generationId\":\"g{id}\",\"gammaId\":\"g_{id:016}\",\
                  \"gammaUrl\":\"https://gamma.app/docs/g_{id:016}\",\"title\":\"Renewable energy\",\
@@ -106,8 +117,13 @@ impl World {
             )
         } else {
             format!("{{\"status\":\"pending\",\"generationId\":\"g{id}\"}}")
-        };
-        self.json("200 OK", &body, out);
+        })
+    }
+
+    /// What each answer has another number of: its own, and what remains of a limit.
+    pub(super) fn numbers(&mut self) -> (u64, u64) {
+        self.answers += 1;
+        (self.answers, LIMIT.saturating_sub(self.answers))
     }
 
     /// One poll of a generation: whether it is complete; `None` where there is no such generation.
@@ -128,16 +144,14 @@ impl World {
 
     /// With the headers that Gamma sends; what remains of each limit is another number each time.
     fn json(&mut self, status: &str, body: &str, out: &mut Vec<u8>) {
-        self.answers += 1;
-        let left = 1_000_000_000_u64.saturating_sub(self.answers);
+        let (answer, left) = self.numbers();
         let _ = write!(
             out,
-            "HTTP/1.1 {status}\r\ncontent-type: application/json; charset=utf-8\r\nx-request-id: r{:012}\r\n\
-             x-ratelimit-limit-burst: 1000000000\r\nx-ratelimit-remaining-burst: {left}\r\n\
-             x-ratelimit-limit: 1000000000\r\nx-ratelimit-remaining: {left}\r\n\
-             x-ratelimit-limit-daily: 1000000000\r\nx-ratelimit-remaining-daily: {left}\r\n\
+            "HTTP/1.1 {status}\r\ncontent-type: application/json; charset=utf-8\r\nx-request-id: r{answer:012}\r\n\
+             x-ratelimit-limit-burst: {LIMIT}\r\nx-ratelimit-remaining-burst: {left}\r\n\
+             x-ratelimit-limit: {LIMIT}\r\nx-ratelimit-remaining: {left}\r\n\
+             x-ratelimit-limit-daily: {LIMIT}\r\nx-ratelimit-remaining-daily: {left}\r\n\
              content-length: {}\r\n\r\n{body}",
-            self.answers,
             body.len()
         );
     }

@@ -240,6 +240,7 @@ async fn model(queue: &Queue) -> Result<String, String> {
         probe: false,
         account: &job.account,
         slot: &job.slot,
+        kept: Duration::ZERO,
         fields: &[],
     };
     queue.record_generation(worker, &generation).await.map_err(said)?;

@@ -7,6 +7,7 @@ use gammaq_testkit::{Process, RedisBuilder};
 use tokio::time::sleep;
 
 use super::grouped;
+use crate::fake::Fake;
 use crate::figures::Case;
 use crate::rig::{Accounts, PAYLOAD, Rig};
 use crate::usage::{Moment, memory_of};
@@ -28,18 +29,30 @@ pub(crate) fn within(jobs: usize) -> Duration {
 }
 
 pub(super) async fn run(options: &Options) -> Result<Vec<Case>, String> {
-    let second = Duration::from_secs(1);
     let jobs = options.scaled(2_000);
     let rig = Rig::start(options.aof.redis()).await?;
     let mut cases = vec![told(burst(options, rig, jobs, NAME, "").await?)];
+    cases.extend(in_flight(options, NAME, Gamma::Http).await?);
+    Ok(cases)
+}
+
+/// What is held in flight: 2,000, 20,000, and as many as there are to be, at the shortest interval at which they are carried.
+pub(super) async fn in_flight(
+    options: &Options,
+    workload: &'static str,
+    gamma: Gamma,
+) -> Result<Vec<Case>, String> {
+    let second = Duration::from_secs(1);
     let held = async |jobs, interval| {
         let redis = options.aof.redis();
         Ok::<_, String>(told(
-            steady(options, redis, jobs, interval, NAME, Gamma::Http).await?,
+            steady(options, redis, jobs, interval, workload, gamma).await?,
         ))
     };
-    cases.push(held(options.scaled(2_000), second).await?);
-    cases.push(held(options.scaled(20_000), 5 * second).await?);
+    let mut cases = vec![
+        held(options.scaled(2_000), second).await?,
+        held(options.scaled(20_000), 5 * second).await?,
+    ];
     let many = options.scaled(100_000);
     let tried: &[u32] = if many > options.most {
         &[]
@@ -150,8 +163,10 @@ pub(super) fn window(options: &Options, interval: Duration) -> Duration {
 /// Where the Gamma is that a worker asks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Gamma {
-    /// In a process of its own, over HTTP.
+    /// In a process of its own, over HTTP/1.1.
     Http,
+    /// The same with TLS, where polls share a connection of HTTP/2.
+    Tls,
     /// In the worker's process.
     Within,
 }
@@ -165,13 +180,16 @@ pub(crate) async fn steady(
     workload: &'static str,
     gamma: Gamma,
 ) -> Result<Case, String> {
-    let mut rig = Rig::start(redis).await?;
+    let mut rig = match gamma {
+        Gamma::Tls => Rig::with(Fake::start_with_tls().await?, redis).await?,
+        Gamma::Http | Gamma::Within => Rig::start(redis).await?,
+    };
     let seconds = interval.as_secs();
     let name = format!("{} in flight at {seconds} s", grouped(jobs));
     let accounts = Accounts::for_jobs(jobs);
     let settings = polling(options, interval);
     let worker = match gamma {
-        Gamma::Http => rig.worker("worker", &accounts, &settings).await?,
+        Gamma::Http | Gamma::Tls => rig.worker("worker", &accounts, &settings).await?,
         Gamma::Within => rig.worker_with_gamma(&accounts, &settings).await?,
     };
     rig.fake.reset(interval, None).await?;

@@ -10,6 +10,7 @@ pub(crate) mod lifecycle;
 pub(crate) mod memory;
 pub(crate) mod record;
 pub(crate) mod start;
+pub(crate) mod tls;
 
 use crate::Options;
 use crate::figures::Case;
@@ -18,6 +19,8 @@ use crate::figures::Case;
 pub(crate) enum Workload {
     /// Generations from submit to end: 2,000, 20,000 and 100,000 of them.
     Lifecycle,
+    /// The same with TLS and HTTP/2, as Gamma is reached.
+    Tls,
     /// The same requests with nothing around them.
     Http,
     /// A worker whose Gamma needs no HTTP.
@@ -39,8 +42,9 @@ pub(crate) enum Workload {
 }
 
 impl Workload {
-    pub(crate) const ALL: [Self; 10] = [
+    pub(crate) const ALL: [Self; 11] = [
         Self::Lifecycle,
+        Self::Tls,
         Self::Http,
         Self::Alone,
         Self::Intake,
@@ -55,6 +59,7 @@ impl Workload {
     pub(crate) async fn run(self, options: Options) -> Result<Vec<Case>, String> {
         match self {
             Self::Lifecycle => lifecycle::run(&options).await,
+            Self::Tls => tls::run(&options).await,
             Self::Http => http::run(&options).await,
             Self::Alone => alone::run(&options).await,
             Self::Intake => intake::run(&options).await,

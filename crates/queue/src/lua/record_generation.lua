@@ -1,12 +1,13 @@
 -- Records generations that Gamma made for jobs. Never refused: they were paid for. Safe to run twice.
 -- KEYS: base
 -- ARGV: events_cap ttl_ms item...
--- item: worker id fence generation_id delay_ms timeout_ms probe account slot n field...
+-- item: worker id fence generation_id delay_ms timeout_ms probe account slot kept_ms n field...
 --   delay_ms    until the first look;  timeout_ms  until the deadline;  account and slot: its place in the budget, if the record is gone
+--   kept_ms     how long after the time of its first look the worker that submitted it holds the job under the same fence; 0: not at all
 --   n           how many texts of field follow: names and values of the record to set where the generation becomes the job's
--- Returns: for each item, in order: ok | known | recorded | extra | missing | failed and why; after it each move of the job, as ` from>to`
---   ok: polled from now on, or cancelled where that was asked for; known: it was recorded before; recorded: kept on a job that is over or
---   that someone else submits, or beside what a newer version wrote; extra: the job has another generation already; missing: no such job, said in `events`
+-- Returns: for each item, in order: ok | kept and its deadline | known | recorded | extra | missing | failed and why; after it its moves, as ` from>to`
+--   ok: polled from now on, or cancelled where that was asked for; kept: the same, and held; known: it was recorded before; recorded: put on a job
+--   that is over or that someone else submits, or beside what a newer version wrote; extra: the job has another generation; missing: no such job
 -- Works in a full Redis.
 -- A slot is named by the attempts before it.
 local function is_last(slot, attempts) return tonumber(string.match(slot, '%.(%d+)$')) == (tonumber(attempts) or 0) - 1 end
@@ -42,8 +43,10 @@ local function record(at)
   if not plain then set_fields(job_key(id), fields) fields = {} end
   tally('submitted')
   if state == 'ambiguous' or state == 'queued' or plain then
-    for _, text in ipairs({ 'state', 'generating', 'worker', '', 'next_at', int(now + ARGV[at + 4]), 'slot', '',
-      unpack(ARGV, at + 10, at + 9 + ARGV[at + 9]) }) do fields[#fields + 1] = text end
+    local look, kept = now + ARGV[at + 4], plain and (r[9] or '') == '' and tonumber(ARGV[at + 9]) or 0
+    for _, text in ipairs({ 'state', 'generating', 'worker', kept > 0 and worker or '', 'next_at', int(look), 'slot', '',
+      unpack(ARGV, at + 11, at + 10 + ARGV[at + 10]) }) do fields[#fields + 1] = text end
+    if kept > 0 then fields[#fields + 1] = 'kept_fence' fields[#fields + 1] = fence end
     if state == 'queued' then
       -- A resubmit was decided, but not begun: whoever holds the job can't begin it any more.
       redis.call('ZREM', key('pending:' .. r[5]), id)
@@ -56,8 +59,8 @@ local function record(at)
     set_fields(job_key(id), fields)
     if r[10] or r[11] then redis.call('HDEL', job_key(id), 'last_error', 'submit_failures') end
     if not plain then redis.call('ZREM', key('ambiguous'), id) redis.call('DEL', key('result:' .. id)) end
-    if plain then place('due', id, int(now + ARGV[at + 4]))
-    else redis.call('ZADD', key('due'), int(now + ARGV[at + 4]), id) end
+    if plain then place('due', id, int(look + kept))
+    else redis.call('ZADD', key('due'), int(look), id) end
     local note = state == 'submitting' and '' or 'the answer came late'
     -- An earlier submit's answer: the last one is still unclear.
     if state == 'ambiguous' and not is_last(member, r[7]) then
@@ -66,7 +69,7 @@ local function record(at)
     end
     event(id, 'generating', state, worker, note)
     if r[9] and r[9] ~= '' then carry_out() carry_out_wish(id, worker) end
-    return 'ok'
+    return kept > 0 and 'kept ' .. fields[6] or 'ok'
   end
   event(id, state, state, worker, 'generation ' .. generation .. ' recorded late')
   write_result(id, 'keep')
@@ -74,4 +77,4 @@ local function record(at)
 end
 pass_when_full()
 add = sum
-return each(3, function(at) return 10 + ARGV[at + 9] end, record)
+return each(3, function(at) return 11 + ARGV[at + 10] end, record)

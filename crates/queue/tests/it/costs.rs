@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use futures_util::future::join_all;
 use gammaq_queue::Policy;
 use gammaq_queue::claim::Claimed;
-use gammaq_queue::settle::{Settled, Settlement, Verb};
+use gammaq_queue::settle::{SettlePolicy, Settled, Settlement, Verb};
+use gammaq_queue::submit::{Generation, Recorded};
 
-use crate::bench::{Bench, LONG, SETTLE, millis, settlement};
+use crate::bench::{Bench, LONG, SETTLE, generation, millis, settlement};
 
 const JOBS: u64 = 100;
 
@@ -198,6 +199,48 @@ async fn a_generation() {
     );
     let all: u64 = spent.values().sum();
     assert!(all <= 188, "{all}: {spent:?}");
+}
+
+/// The same as a worker does it: the job is kept from its submit to its end, so there is one claim.
+#[tokio::test]
+async fn a_generation_that_is_kept() {
+    let bench = Bench::start().await;
+    let policy = SettlePolicy {
+        kept_for: millis(9_000),
+        ..SETTLE
+    };
+    let mut spent = BTreeMap::new();
+    for id in ["first", "second"] {
+        bench.add(id).await;
+        // Counted for the second one: by then the scripts are known to the server.
+        let (_, commands) = bench
+            .commands(async {
+                let mut job = bench.submitting("A", LONG).await;
+                let made = Generation {
+                    first_look: millis(5_000),
+                    kept: policy.kept_for,
+                    ..generation(&job, id)
+                };
+                let made = bench.queue.record_generation("A", &made).await.unwrap();
+                assert!(matches!(made, Recorded::Held { .. }), "{made:?}");
+                for _ in 0..5 {
+                    let look = Settlement {
+                        verb: Verb::Keep(millis(5_000)),
+                        ..pending(&job)
+                    };
+                    let told = bench.queue.settle_jobs("A", &policy, &[look]).await;
+                    assert_eq!(told.unwrap(), [Settled::Kept]);
+                    job.polls += 1;
+                }
+                assert_eq!(bench.end("A", &job, Verb::Complete).await, Settled::Done);
+            })
+            .await;
+        spent = commands;
+    }
+    let calls = spent.remove("evalsha");
+    assert_eq!(calls, Some(2 + 1 + 6), "begin and record, a claim, settlements");
+    let all: u64 = spent.values().sum();
+    assert!(all <= 95, "{all}: {spent:?}");
 }
 
 /// What a job takes of the server's memory beyond what its caller wrote, in flight and when it is over beyond its result too:

@@ -4,6 +4,7 @@
 //! own beside it, and the old one stays.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use gammaq_job::{ErrorKind, JobResult, State};
 use gammaq_queue::Policy;
@@ -356,6 +357,7 @@ async fn every_job_of_schema_1_comes_to_its_end() {
         probe: false,
         account: "default",
         slot: "submitting#11.0",
+        kept: Duration::ZERO,
         fields: &[],
     };
     assert_eq!(

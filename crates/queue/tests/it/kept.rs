@@ -6,8 +6,9 @@ use gammaq_queue::claim::Claimed;
 use gammaq_queue::operate::{Asker, Timeouts};
 use gammaq_queue::recalls::Recall;
 use gammaq_queue::settle::{Pause, SettlePolicy, Settled, Settlement, Verb};
+use gammaq_queue::submit::{Begun, Generation, Recorded};
 
-use crate::bench::{Bench, LONG, SETTLE, millis, settlement};
+use crate::bench::{Bench, LONG, SETTLE, generation, millis, settlement};
 
 const WAIT: u64 = 40;
 const POLICY: SettlePolicy = SettlePolicy {
@@ -67,6 +68,115 @@ async fn its_worker_has_it_until_after_the_next_look_and_then_anybody() {
     assert_eq!((heir.polls, heir.fence), (3, job.fence + 1));
     assert_eq!(bench.tell_look(kept(&job, 4)).await, Settled::Stale);
     assert_eq!(bench.field("a", "worker").await, "B");
+}
+
+/// What the submit of `job` brought, by a worker that keeps it.
+fn made<'a>(job: &'a Claimed, generation_id: &'a str) -> Generation<'a> {
+    Generation {
+        first_look: millis(WAIT),
+        kept: POLICY.kept_for,
+        ..generation(job, generation_id)
+    }
+}
+
+#[tokio::test]
+async fn who_submitted_it_has_it_until_after_its_first_look_and_then_anybody() {
+    let bench = Bench::start().await;
+    bench.add("a").await;
+    let job = bench.submitting("A", LONG).await;
+    let recorded = bench
+        .queue
+        .record_generation("A", &made(&job, "g"))
+        .await
+        .unwrap();
+    let Recorded::Held { deadline } = recorded else {
+        panic!("{recorded:?}");
+    };
+    assert_eq!(bench.field("a", "deadline").await, deadline.to_string());
+    let fields = ["state", "worker", "fence", "slot", "generation_id"];
+    for (name, value) in fields.iter().zip(["generating", "A", "1", "", "g"]) {
+        assert_eq!(bench.field("a", name).await, value, "{name}");
+    }
+    let next_at: u64 = bench.field("a", "next_at").await.parse().unwrap();
+    let due: u64 = bench.cmd(&["ZSCORE", "@due", "a"]).await;
+    assert_eq!(due, next_at + 60);
+    // The answer was lost, and it says so again: nothing changes.
+    let again = bench
+        .queue
+        .record_generation("A", &made(&job, "g"))
+        .await
+        .unwrap();
+    assert_eq!(again, Recorded::Known);
+    assert_eq!(bench.cmd::<u64>(&["ZSCORE", "@due", "a"]).await, due);
+    // What belongs to the submit comes late, and says nothing any more.
+    for verb in [Verb::Park, Verb::Requeue(LONG), Verb::Resubmit(LONG)] {
+        assert_eq!(bench.end("A", &job, verb).await, Settled::Stale, "{verb:?}");
+    }
+    assert_eq!(bench.begin("A", &job).await, Begun::Stale);
+    // Its first look, under the fence of the submit; then its worker dies.
+    assert_eq!(bench.tell_look(kept(&job, 1)).await, Settled::Kept);
+    bench.hurry("a").await;
+    let heir = bench.claim_one("B").await;
+    assert_eq!((heir.polls, heir.fence), (1, job.fence + 1));
+    assert_eq!(bench.tell_look(kept(&job, 2)).await, Settled::Stale);
+}
+
+#[tokio::test]
+async fn a_submitted_job_that_is_let_go_comes_at_its_time_and_is_not_taken_for_a_claim_that_was_lost() {
+    let bench = Bench::start().await;
+    bench.add("a").await;
+    let job = bench.submitting("A", LONG).await;
+    bench
+        .queue
+        .record_generation("A", &made(&job, "g"))
+        .await
+        .unwrap();
+    let next_at = bench.field("a", "next_at").await;
+    // Between the keeper's hands and the settler's.
+    let lost = bench
+        .queue
+        .recover_claims("A", 0..=u64::MAX >> 12, &[])
+        .await
+        .unwrap();
+    assert_eq!(lost, (0, false));
+    assert_eq!(bench.end("A", &job, Verb::Release).await, Settled::Done);
+    assert_eq!(bench.cmd::<String>(&["ZSCORE", "@due", "a"]).await, next_at);
+    assert_eq!(bench.field("a", "worker").await, "");
+}
+
+#[tokio::test]
+async fn nobody_keeps_what_is_not_wanted_any_more_or_was_given_up() {
+    let bench = Bench::start().await;
+    bench.add("unwanted").await;
+    let job = bench.submitting("A", LONG).await;
+    let timeouts = Timeouts {
+        classic: LONG,
+        agent: LONG,
+    };
+    let cancel = Command::Cancel("unwanted".parse().unwrap());
+    let asker = Asker::direct("ops");
+    bench.queue.operate(&asker, &cancel, &timeouts).await.unwrap();
+    let recorded = bench
+        .queue
+        .record_generation("A", &made(&job, "g"))
+        .await
+        .unwrap();
+    assert_eq!(recorded, Recorded::Generating);
+    assert_eq!(bench.field("unwanted", "state").await, "cancelled");
+    assert_eq!(bench.field("unwanted", "worker").await, "");
+
+    bench.add("late").await;
+    let job = bench.submitting("A", LONG).await;
+    assert_eq!(bench.end("A", &job, Verb::Park).await, Settled::Done);
+    let recorded = bench
+        .queue
+        .record_generation("A", &made(&job, "h"))
+        .await
+        .unwrap();
+    assert_eq!(recorded, Recorded::Generating);
+    assert_eq!(bench.field("late", "worker").await, "");
+    let next_at = bench.field("late", "next_at").await;
+    assert_eq!(bench.cmd::<String>(&["ZSCORE", "@due", "late"]).await, next_at);
 }
 
 #[tokio::test]

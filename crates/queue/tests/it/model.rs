@@ -250,6 +250,7 @@ impl Model {
         &mut self,
         job: &Claimed,
         generation: &str,
+        holder: Option<&str>,
         recorded: Recorded,
     ) -> Result<(), String> {
         let expected = match self.jobs.get_mut(&job.id) {
@@ -273,7 +274,19 @@ impl Model {
                     if mine || waits {
                         known.move_to(State::Generating);
                         known.carry_out_wish();
-                        Recorded::Generating
+                        match (holder, recorded) {
+                            // When it ends is compared elsewhere.
+                            (Some(holder), Recorded::Held { .. })
+                                if mine && known.state == State::Generating =>
+                            {
+                                holder.clone_into(&mut known.holder);
+                                recorded
+                            }
+                            (Some(_), _) if mine && known.state == State::Generating => {
+                                Recorded::Held { deadline: 0 }
+                            }
+                            _ => Recorded::Generating,
+                        }
                     } else {
                         Recorded::Kept
                     }

@@ -38,6 +38,8 @@ pub(crate) enum Op {
     Record {
         post: usize,
         second: bool,
+        /// Whether its worker wants to hold the job.
+        keeps: bool,
     },
     Settle {
         hold: usize,
@@ -76,7 +78,8 @@ fn operation(operators: bool) -> impl Strategy<Value = Op> {
             |(worker, want, looks, quick, again)| Op::Claim { worker, want, looks, quick, again }
         ),
         6 => (any_hold.clone(), any::<bool>()).prop_map(|(hold, quick)| Op::Begin { hold, quick }),
-        5 => (0..4_usize, prop::bool::weighted(0.2)).prop_map(|(post, second)| Op::Record { post, second }),
+        5 => (0..4_usize, prop::bool::weighted(0.2), any::<bool>())
+            .prop_map(|(post, second, keeps)| Op::Record { post, second, keeps }),
         8 => (any_hold, 0..11_usize, any::<bool>(), 0..16_u8, any::<bool>()).prop_map(
             |(hold, verb, slow, pause, good)| Op::Settle { hold, verb, slow, pause, good }
         ),

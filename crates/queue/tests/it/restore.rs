@@ -1,5 +1,7 @@
 //! What a journal knows and Redis forgot: told to it, once, and to the job that it belongs to alone.
 
+use std::time::Duration;
+
 use gammaq_job::{ErrorKind, JobError, JobResult};
 use gammaq_queue::claim::Step;
 use gammaq_queue::restore::{Forgotten, Restored, Standing, intent_name};
@@ -113,6 +115,7 @@ async fn where_nobody_knows_of_a_generation_it_is_parked_and_an_answer_may_still
         probe: false,
         account: "default",
         slot: "a#1.0",
+        kept: Duration::ZERO,
         fields: &[],
     };
     let recorded = bench.queue.record_generation("A", &job).await.unwrap();

@@ -101,7 +101,7 @@ impl Run<'_> {
                 self.holds.drain(..spare);
             }
             Op::Begin { hold, quick } => self.begin(hold, quick).await?,
-            Op::Record { post, second } => {
+            Op::Record { post, second, keeps } => {
                 let Some((worker, job)) = self.posts.iter().rev().nth(post).cloned() else {
                     return Ok(());
                 };
@@ -110,12 +110,18 @@ impl Run<'_> {
                     job.slot.replace('#', "-"),
                     if second { "-second" } else { "" }
                 );
-                let made = generation(&job, &name);
+                let mut made = generation(&job, &name);
                 let recorded = match self.older(worker) {
                     Some(older) => older.record_generation(worker, &made).await,
-                    None => self.queue.record_generation(worker, &made).await.unwrap(),
+                    None => {
+                        if keeps {
+                            made.kept = POLICY.kept_for;
+                        }
+                        self.queue.record_generation(worker, &made).await.unwrap()
+                    }
                 };
-                self.model.record(&job, &name, recorded)?;
+                let holder = (!made.kept.is_zero()).then_some(worker);
+                self.model.record(&job, &name, holder, recorded)?;
             }
             Op::Settle {
                 hold,

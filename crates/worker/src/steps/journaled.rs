@@ -1,5 +1,7 @@
 //! The journal's part in a submit. Without a journal nothing here does anything.
 
+use std::time::Duration;
+
 use gammaq_crash::at;
 use gammaq_gamma::{Submitted, Target};
 use gammaq_job::{ErrorKind, JobError};
@@ -263,6 +265,7 @@ pub(crate) async fn put_back(app: &App, seen: &Standing, post: &Posted) -> bool 
         probe: false,
         account: &intent.account,
         slot: &intent.slot,
+        kept: Duration::ZERO,
         fields: &[],
     };
     let id = &intent.about.id;

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use super::engine;
 use crate::admin::Exchange;
 use crate::app::{App, FULL_FOR, NOT_DURABLE_FOR};
-use crate::hold::Hold;
+use crate::hold::{Hold, Made};
 use crate::outcome::Outcome;
 use crate::steps::journaled;
 use crate::traces::StepTrace;
@@ -28,10 +28,12 @@ pub(crate) async fn submit(app: &App, hold: &Hold, target: &Target, trace: &mut 
     if app.stop.is_cancelled() {
         return Outcome::Released;
     }
-    if job.request.is_empty() {
+    let request = hold.take_request();
+    if request.is_empty() {
         return Outcome::NoRequest;
     }
-    let body = Bytes::from(gammaq_job::request::body(&job.request, &job.exports));
+    let body = Bytes::from(gammaq_job::request::body(&request, &job.exports));
+    drop(request);
     let checked = match at("check", journaled::check(app, hold)).await {
         Ok(checked) => checked,
         Err(outcome) => return outcome,
@@ -98,11 +100,18 @@ pub(crate) async fn submit(app: &App, hold: &Hold, target: &Target, trace: &mut 
                 "accepted by Gamma"
             );
             trace.accepted(generation_id);
-            tokio::join!(
+            let accepted = Accepted {
+                answer: &answer,
+                answered: Instant::now(),
+                generation_id,
+                warnings,
+                base_url: journaled::base_url(target),
+            };
+            let ((), outcome) = tokio::join!(
                 at("made", post.made(generation_id)),
-                at("record", record(app, hold, &answer, generation_id, warnings))
+                at("record", record(app, hold, &accepted))
             );
-            Outcome::Settled
+            outcome
         }
         other => {
             post.ended(other);
@@ -120,24 +129,32 @@ async fn begin(app: &App, hold: &Hold, target: &Target, not_after: u64) -> Resul
     at("begin_submit", begun).await
 }
 
-/// Brings the generation to Redis, however long that takes: it was paid for.
-async fn record(
-    app: &App,
-    hold: &Hold,
-    answer: &Answer<Submitted>,
-    generation_id: &str,
-    warnings: &[String],
-) {
-    let job = &hold.job;
+/// What Gamma made of a submit.
+struct Accepted<'a> {
+    answer: &'a Answer<Submitted>,
+    answered: Instant,
+    generation_id: &'a str,
+    warnings: &'a [String],
+    base_url: &'a str,
+}
+
+/// Brings the generation to Redis, however long that takes: it was paid for. Where that goes at once the job stays in this worker's
+/// hands, and its first look needs no claim.
+async fn record(app: &App, hold: &Hold, accepted: &Accepted<'_>) -> Outcome {
+    let (job, generation_id) = (&hold.job, accepted.generation_id);
+    let warnings: Vec<String> = job.warnings.iter().chain(accepted.warnings).cloned().collect();
     let mut fields = Vec::new();
-    if !warnings.is_empty() {
-        let all: Vec<&String> = job.warnings.iter().chain(warnings).collect();
-        fields.push(("warnings", serde_json::json!(all).to_string()));
+    if !accepted.warnings.is_empty() {
+        fields.push(("warnings", serde_json::json!(warnings).to_string()));
     }
-    if let Some(request_id) = &answer.request_id {
+    if let Some(request_id) = &accepted.answer.request_id {
         fields.push(("submit_request_id", request_id.clone()));
     }
-    let generation = Generation {
+    // Whoever tries out a paused account leaves its looks to the schedule, which knows whether it is open; a worker that stops
+    // leaves all of them.
+    let keeps = !job.probe && !app.stop.is_cancelled();
+    let first_look = accepted.answered + app.rules.interval;
+    let mut generation = Generation {
         id: &job.id,
         fence: job.fence,
         generation_id,
@@ -146,6 +163,11 @@ async fn record(
         probe: job.probe,
         account: &job.account,
         slot: &job.slot,
+        kept: if keeps {
+            app.settle_policy.kept_for
+        } else {
+            Duration::ZERO
+        },
         fields: &fields,
     };
     let mut failures = 0_u32;
@@ -154,10 +176,25 @@ async fn record(
         match at("record_generation", recorded).await {
             Ok(recorded) => {
                 report(hold, generation_id, recorded, failures);
+                if let Recorded::Held { deadline } = recorded {
+                    let made = Made {
+                        generation_id: generation_id.to_owned(),
+                        base_url: accepted.base_url.to_owned(),
+                        deadline,
+                        warnings,
+                    };
+                    return Outcome::Made(made, first_look);
+                }
                 app.schedule.at_most(Instant::now() + app.rules.interval);
-                return;
+                // Whoever recorded it before may have been this one, and then Redis holds the job for this worker.
+                return match recorded {
+                    Recorded::Known if keeps => Outcome::Released,
+                    _ => Outcome::Settled,
+                };
             }
             Err(error) => {
+                // After an outage nothing is to come at once: the schedule sees to that.
+                generation.kept = Duration::ZERO;
                 failures = failures.saturating_add(1);
                 if failures.is_power_of_two() {
                     tracing::error!(
@@ -175,7 +212,7 @@ async fn record(
 fn report(hold: &Hold, generation_id: &str, recorded: Recorded, failures: u32) {
     let (id, account) = (&hold.job.id, &hold.job.account);
     match recorded {
-        Recorded::Generating | Recorded::Known => {
+        Recorded::Generating | Recorded::Held { .. } | Recorded::Known => {
             tracing::debug!(id, account, generation_id, failures, "recorded");
         }
         Recorded::Kept => tracing::warn!(
