@@ -30,18 +30,24 @@ async fn ask(url: &str, jobs: usize, interval: Duration) -> Result<(), String> {
         .map_err(|error| format!("{url}: {error}"))?;
     // An error means that there is one already.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = Client::builder()
-        .user_agent("gammaq-bench")
-        .redirect(reqwest::redirect::Policy::none())
-        .referer(false)
-        .no_proxy()
+    let builder = || {
+        Client::builder()
+            .user_agent("gammaq-bench")
+            .redirect(reqwest::redirect::Policy::none())
+            .referer(false)
+            .no_proxy()
+    };
+    let client = builder().build().map_err(|error| error.to_string())?;
+    // What costs money is never multiplexed.
+    let paid = builder()
+        .http1_only()
         .build()
         .map_err(|error| error.to_string())?;
     let permits = Arc::new(Semaphore::new(AT_ONCE));
     let (mut submits, mut polls, mut next) = (JoinSet::new(), JoinSet::new(), 0);
     loop {
         while next < jobs && submits.len() < AT_ONCE {
-            submits.spawn(submit(client.clone(), base.clone(), next));
+            submits.spawn(submit(paid.clone(), base.clone(), next));
             next += 1;
         }
         let Some(submitted) = submits.join_next().await else {

@@ -80,7 +80,12 @@ pub(crate) struct Server {
     pub(crate) memory: f64,
     /// How often each command was run, those within scripts included.
     pub(crate) commands: BTreeMap<String, u64>,
+    /// How long commands ran, without what scripts do between them, in microseconds.
+    pub(crate) commands_us: f64,
 }
+
+/// The commands that run other commands.
+const SCRIPTS: [&str; 5] = ["evalsha", "eval", "fcall", "evalsha_ro", "eval_ro"];
 
 impl Server {
     pub(crate) async fn look(resp: &mut Resp) -> Result<Self, String> {
@@ -97,12 +102,19 @@ impl Server {
             // What is asked for the sake of measuring.
             let own = name == "info" || name.starts_with("config") || name.starts_with("memory");
             let calls = rest.split(',').next()?.parse().ok()?;
-            (!own).then(|| (name.to_owned(), calls))
+            let (_, usec) = rest.split_once("usec=")?;
+            let usec: f64 = usec.split(',').next()?.parse().ok()?;
+            (!own).then(|| (name.to_owned(), calls, usec))
         };
+        let known: Vec<(String, u64, f64)> = text.lines().filter_map(command).collect();
+        let bare = known
+            .iter()
+            .filter(|(name, ..)| !SCRIPTS.contains(&name.as_str()));
         Ok(Self {
+            commands_us: bare.map(|(.., usec)| usec).sum(),
             cpu_us: (number("used_cpu_sys") + number("used_cpu_user")) * 1e6,
             memory: number("used_memory") - number("mem_clients_normal"),
-            commands: text.lines().filter_map(command).collect(),
+            commands: known.into_iter().map(|(name, calls, _)| (name, calls)).collect(),
         })
     }
 
@@ -112,11 +124,18 @@ impl Server {
         sum(self) - sum(before)
     }
 
+    /// For how long commands ran since `before`, those within scripts included, in microseconds.
+    pub(crate) fn commands_us_since(&self, before: &Self) -> f64 {
+        self.commands_us - before.commands_us
+    }
+
     /// Scripts run since `before`.
     pub(crate) fn scripts_since(&self, before: &Self) -> f64 {
         let of = |it: &Self| {
-            let scripts = ["evalsha", "eval", "fcall", "evalsha_ro", "eval_ro"].iter();
-            scripts.filter_map(|name| it.commands.get(*name)).sum::<u64>() as f64
+            SCRIPTS
+                .iter()
+                .filter_map(|name| it.commands.get(*name))
+                .sum::<u64>() as f64
         };
         of(self) - of(before)
     }

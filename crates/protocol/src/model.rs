@@ -157,8 +157,7 @@ impl Config {
         match call {
             Call::Begin => return world.begin(self, job, worker, fence),
             Call::Record(generation, keeps) => {
-                let holder = if keeps { worker } else { Owner::Nobody };
-                world.record_generation(self, (job, fence), holder, generation, slot);
+                return Some(world.record_generation(self, (job, fence), (worker, keeps), generation, slot));
             }
             Call::Settle(verb) => {
                 world.settle(self, job, worker, fence, verb);
@@ -215,17 +214,13 @@ impl Config {
                 };
                 // Who asks again, since an answer was lost, doesn't keep the job.
                 let keeps = matches!(hand.phase, Phase::Answered(..));
-                self.send(world, &hand, Call::Record(generation, keeps), reply);
+                let held = self.send(world, &hand, Call::Record(generation, keeps), reply);
                 let kept = world.jobs[usize::from(hand.job)].has(generation);
                 if reply == Reply::Heard && !kept {
                     world.broken |= Broken::LostGeneration.bit();
                 }
-                let record = world.record(hand.job);
-                let held = record.worker == Owner::Worker(hand.worker) && record.fence == hand.fence;
                 match reply {
-                    Reply::Heard if !keeps => Some(Phase::Settling(Verb::Release)),
-                    Reply::Heard if held && record.state == State::Generating => Some(Phase::Looking),
-                    Reply::Heard => None,
+                    Reply::Heard => (held == Some(true)).then_some(Phase::Looking),
                     _ => Some(Phase::Recording(generation, told)),
                 }
             }
@@ -235,10 +230,17 @@ impl Config {
                 (reply != Reply::Heard).then_some(Phase::Settling(verb))
             }
         };
-        let slot = if next == Some(Phase::Looking) { 0 } else { hand.slot };
-        world
-            .hands
-            .extend(next.map(|phase| Hand { phase, slot, ..hand }));
+        // The look of a job that was submitted has a fence of its own.
+        let (slot, fence) = match next {
+            Some(Phase::Looking) => (0, hand.fence + 1),
+            _ => (hand.slot, hand.fence),
+        };
+        world.hands.extend(next.map(|phase| Hand {
+            phase,
+            slot,
+            fence,
+            ..hand
+        }));
     }
 
     /// What becomes of a POST whose step ends in `verb`.

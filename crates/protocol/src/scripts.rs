@@ -145,23 +145,26 @@ impl World {
         Some(true)
     }
 
-    /// `record_generation`.
+    /// `record_generation`. Answers whether its worker holds the job on.
     pub(crate) fn record_generation(
         &mut self,
         config: &Config,
         (job, fence): (u8, u8),
-        holder: Owner,
+        (worker, keeps): (Owner, bool),
         generation: u8,
         slot: u8,
-    ) {
+    ) -> bool {
         let record = *self.record(job);
         let mine = config.mutation == Mutation::NoFence || record.fence == fence;
         if !mine && config.mutation == Mutation::RecordByFence {
-            return;
+            return false;
         }
         let bit = 1 << generation;
         if self.jobs[usize::from(job)].has(generation) {
-            return;
+            if !keeps && record.state == State::Generating && held(config, &record, worker, fence + 1) {
+                self.look_at(job, Place::Later);
+            }
+            return false;
         }
         self.score(job, slot);
         self.job(job).adrift &= !bit;
@@ -177,20 +180,22 @@ impl World {
                 known.place = Place::Now;
                 self.carry_out_wish(job);
             }
-            return;
+            return false;
         }
         known.generation = generation;
         let submitting = record.state == State::Submitting && mine;
+        let kept = submitting && keeps && record.worker == worker && !record.wish;
         if submitting || matches!(record.state, State::Ambiguous | State::Queued) {
-            let holder = if submitting { holder } else { Owner::Nobody };
+            let holder = if kept { worker } else { Owner::Nobody };
             (known.state, known.worker, known.slot) = (State::Generating, holder, 0);
             known.place = Place::Later;
-            known.fence += u8::from(!submitting);
+            known.fence += u8::from(!submitting || kept);
             if record.state == State::Queued {
                 self.release(job, record.slot);
             }
             self.carry_out_wish(job);
         }
+        kept
     }
 
     /// `settle_jobs`, one item. Answers whether it counted.

@@ -18,7 +18,7 @@ scripts! {
     ACCEPT_JOBS = "callback" "result" "accept_jobs" "accept_items" "accept_loop";
     CLAIM_JOBS = "callback" "result" "account" "floor" "cancel" "batch" "claim_jobs" "claim_gates" "claim_ends" "claim_due" "claim_line" "claim_turns" "claim_pending";
     BEGIN_SUBMIT = "account" "batch" "each" "begin_submit";
-    RECORD_GENERATION = "callback" "result" "account" "pauses" "spending" "cancel" "batch" "each" "extra_generation" "record_generation";
+    RECORD_GENERATION = "callback" "result" "account" "pauses" "spending" "cancel" "batch" "each" "extra_generation" "held_generation" "record_generation";
     SETTLE_JOBS = "callback" "result" "account" "pauses" "floor" "spending" "cancel" "progress" "batch" "settle_jobs" "settle_pending" "exports" "settle_items" "settle_loop";
     KEEP_JOBS = "keep_jobs";
     READ_RECALLS = "read_recalls";

@@ -39,7 +39,7 @@ pub enum Begun {
 pub enum Recorded {
     /// The job generates and is looked at from now on.
     Generating,
-    /// The same, and it is still this worker's, under the same fence.
+    /// The same, and it is still this worker's, under the next fence.
     Held {
         /// When a look that says pending ends it, Redis's time in Unix milliseconds.
         deadline: u64,
@@ -73,8 +73,9 @@ pub struct Generation<'a> {
     pub account: &'a str,
     /// The submit's place in the budget.
     pub slot: &'a str,
-    /// How long after the time of the first look its worker still holds the job, to look at it without a claim; zero: not at all.
-    pub kept: Duration,
+    /// How long after the time of the first look its worker still holds the job, to look at it without a claim. Zero: not at all, and no
+    /// more where that was asked for before. `None`: whoever holds it goes on.
+    pub kept: Option<Duration>,
     /// More fields of the record.
     pub fields: &'a [(&'static str, String)],
 }
@@ -137,7 +138,7 @@ impl Queue {
             u8::from(generation.probe).to_string(),
             generation.account.to_owned(),
             generation.slot.to_owned(),
-            ms(generation.kept).to_string(),
+            generation.kept.map(|it| ms(it).to_string()).unwrap_or_default(),
             (generation.fields.len() * 2).to_string(),
         ];
         for (name, value) in generation.fields {

@@ -1,6 +1,7 @@
 //! What a worker holds: a job, the permit for it, and the lease that the renewer keeps up.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
@@ -26,6 +27,8 @@ struct Held {
     fence: u64,
     lost: CancellationToken,
     phase: Phase,
+    /// Its generation is being recorded, under the next fence where it is kept: this one says nothing any more.
+    records: bool,
     /// When its lease is to be renewed; not looked at while the job is kept.
     renew_at: Instant,
     /// Until when a look's answer is of use unless the lease is renewed. It is an interval before the lease's end, so that
@@ -113,6 +116,7 @@ impl Holds {
         for id in ids {
             if let Some(held) = held.get(id)
                 && asked.get(id.as_str()) == Some(&held.fence)
+                && !held.records
             {
                 held.lost.cancel();
             }
@@ -140,6 +144,7 @@ impl Holds {
             fence: job.fence,
             lost: lost.clone(),
             phase: Phase::Step,
+            records: false,
             renew_at,
             answer_by,
         };
@@ -164,9 +169,18 @@ impl Holds {
         }))
     }
 
-    fn change(&self, job: &Claimed, change: impl FnOnce(&mut Held)) {
-        if let Some(held) = self.lock().get_mut(&job.id)
-            && held.fence == job.fence
+    /// Redis forgot what this worker submitted under `fence`, and with it that the job is kept since.
+    pub(crate) fn forgotten(&self, id: &str, fence: u64) {
+        if let Some(held) = self.lock().get(id)
+            && held.fence == fence + 1
+        {
+            held.lost.cancel();
+        }
+    }
+
+    fn change(&self, (id, fence): (&str, u64), change: impl FnOnce(&mut Held)) {
+        if let Some(held) = self.lock().get_mut(id)
+            && held.fence == fence
         {
             change(held);
         }
@@ -175,13 +189,12 @@ impl Holds {
 
 /// A job in hand. Dropping it gives its permit back and ends the renewals; its lease then ends by itself unless it
 /// was settled.
-#[derive(Debug)]
 pub(crate) struct Hold {
     /// The job as it was claimed, or as the last look left it; its request is kept apart.
     pub(crate) job: Claimed,
     request: Mutex<String>,
     /// What its submit made, until its first look.
-    made: OnceLock<Made>,
+    made: OnceLock<Box<Made>>,
     /// Whether the record says of no trouble, since a look of this hold wrote that.
     pub(crate) untroubled: bool,
     /// Cancelled when another worker has it.
@@ -191,8 +204,16 @@ pub(crate) struct Hold {
     permit: Mutex<Option<OwnedSemaphorePermit>>,
 }
 
+/// Shows nothing that a caller wrote.
+impl fmt::Debug for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hold")
+            .field("job", &self.job)
+            .finish_non_exhaustive()
+    }
+}
+
 /// What its first look needs of a generation that this worker had made.
-#[derive(Debug)]
 pub(crate) struct Made {
     pub(crate) generation_id: String,
     /// Where it was made.
@@ -203,8 +224,18 @@ pub(crate) struct Made {
     pub(crate) warnings: Vec<String>,
 }
 
+/// Shows nothing that a caller wrote, or that Gamma said of it.
+impl fmt::Debug for Made {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut out = f.debug_struct("Made");
+        out.field("generation_id", &self.generation_id)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Made {
     fn put_on(self, job: &mut Claimed) {
+        job.fence += 1;
         (job.step, job.state) = (Step::Look, State::Generating);
         job.generation_id = self.generation_id;
         job.base_url = self.base_url;
@@ -222,12 +253,29 @@ impl Hold {
         std::mem::take(&mut self.request.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// The number of this hold: the claim's, and the next one since its generation is recorded.
+    pub(crate) fn fence(&self) -> u64 {
+        self.job.fence + u64::from(self.made.get().is_some())
+    }
+
+    /// From here on only the record's answer says whether the job is this worker's.
+    pub(crate) fn records(&self) {
+        self.change(|held| held.records = true);
+    }
+
     /// Its submit is over, and it waits for its first look.
-    pub(crate) fn keep_made(&self, made: Made) {
+    pub(crate) fn keep_made(&self, made: Box<Made>) {
+        self.change(|held| {
+            held.fence += 1;
+            (held.phase, held.records) = (Phase::Kept, false);
+        });
         // There is one submit in a hold.
         let _ = self.made.set(made);
-        self.keep();
         self.free_permit();
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Held)) {
+        self.holds.change((&self.job.id, self.fence()), change);
     }
 
     /// Gives the permit back early: what the step goes on with has a limit of its own.
@@ -237,13 +285,13 @@ impl Hold {
 
     /// Its step is over, and Redis is told of it together with others: nothing of it runs until then.
     pub(crate) fn tell_later(&self) {
-        self.holds.change(&self.job, |held| held.phase = Phase::Told);
+        self.change(|held| held.phase = Phase::Told);
         self.free_permit();
     }
 
     /// It waits for its next look. Redis holds it for this worker until after that.
     pub(crate) fn keep(&self) {
-        self.holds.change(&self.job, |held| held.phase = Phase::Kept);
+        self.change(|held| held.phase = Phase::Kept);
     }
 
     /// Returns when an answer is of no use any more, since the lease was not renewed: at once where this worker stood still
@@ -275,7 +323,10 @@ impl Hold {
         };
         match it.made.take() {
             // What the record says of trouble is as old as the claim.
-            Some(made) => made.put_on(&mut it.job),
+            Some(made) => {
+                made.put_on(&mut it.job);
+                it.begun = AtomicBool::new(false);
+            }
             None => {
                 it.job.polls += 1;
                 it.job.poll_failures = 0;
@@ -285,7 +336,7 @@ impl Hold {
         it.job.claimed_at = now;
         it.job.late = late;
         it.permit = Mutex::new(Some(permit));
-        it.holds.change(&it.job, |held| {
+        it.change(|held| {
             held.phase = Phase::Step;
             (held.renew_at, held.answer_by) = (renew_at, answer_by);
         });
@@ -308,7 +359,7 @@ impl Drop for Hold {
         let mut held = self.holds.lock();
         if held
             .get(&self.job.id)
-            .is_some_and(|held| held.fence == self.job.fence)
+            .is_some_and(|held| held.fence == self.fence())
         {
             held.remove(&self.job.id);
         }

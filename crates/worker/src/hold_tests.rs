@@ -72,6 +72,11 @@ async fn what_was_submitted_is_looked_at_under_the_same_fence() {
         ..claimed(5)
     };
     let hold = holds.take(submit, permit(), (now, now)).unwrap();
+    hold.begin();
+    hold.records();
+    // A renewal that finds the next fence already.
+    holds.lost(&["a".to_owned()], &[("a".to_owned(), 5)]);
+    assert!(!hold.lost.is_cancelled());
     assert_eq!(hold.take_request(), "{}");
     assert_eq!(hold.take_request(), "", "only its submit needs it");
     let made = Made {
@@ -80,12 +85,13 @@ async fn what_was_submitted_is_looked_at_under_the_same_fence() {
         deadline: 9,
         warnings: vec!["w".to_owned()],
     };
-    hold.keep_made(made);
+    hold.keep_made(Box::new(made));
     assert_eq!((permits.available_permits(), holds.count()), (1, 0));
     assert_eq!(holds.to_renew(), [], "its lease lasts until after its look");
 
     let late = Duration::from_millis(3);
     let look = |hold| Hold::look_again(hold, permit(), (8, late), (now, now));
+    assert_eq!((hold.fence(), holds.list()), (6, vec![("a".to_owned(), 6)]));
     let shared = Arc::clone(&hold);
     let hold = look(hold).expect_err("something still works on it");
     drop(shared);
@@ -93,7 +99,7 @@ async fn what_was_submitted_is_looked_at_under_the_same_fence() {
     let job = &hold.job;
     assert_eq!(
         (job.step, job.state, job.fence),
-        (Step::Look, State::Generating, 5)
+        (Step::Look, State::Generating, 6)
     );
     assert_eq!((job.generation_id.as_str(), job.deadline), ("g", 9));
     assert_eq!(
@@ -103,11 +109,18 @@ async fn what_was_submitted_is_looked_at_under_the_same_fence() {
     // Looks of an earlier generation, as the claim told of them.
     assert_eq!((job.polls, job.poll_failures, job.attempts), (7, 2, 1));
     assert_eq!((job.claimed_at, job.late), (8, late));
-    assert!(!hold.untroubled && job.slot.is_empty());
+    assert!(!hold.untroubled && !hold.begun() && job.slot.is_empty());
     assert_eq!((permits.available_permits(), holds.count()), (0, 1));
 
     hold.free_permit();
     let hold = look(hold).unwrap();
     assert_eq!((hold.job.polls, hold.job.poll_failures), (8, 0));
     assert!(hold.untroubled);
+    assert_eq!((hold.fence(), holds.list()), (6, vec![("a".to_owned(), 6)]));
+    holds.forgotten("a", 6);
+    assert!(!hold.lost.is_cancelled(), "it is not of that submit");
+    holds.forgotten("a", 5);
+    assert!(hold.lost.is_cancelled());
+    drop(hold);
+    assert_eq!(holds.list(), []);
 }

@@ -34,7 +34,7 @@ pub(crate) enum Outcome {
     /// Handed back untouched: the worker stops, the account was paused, or it is another worker's account.
     Released,
     /// The generation is recorded, the job is still this worker's, and its first look is due then.
-    Made(Made, Instant),
+    Made(Box<Made>, Instant),
     /// Nothing to settle: it was done by the step, or the job is another worker's by now.
     Settled,
     /// The step panicked; `begun` says whether a POST may have left.

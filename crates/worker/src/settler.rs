@@ -90,7 +90,7 @@ impl SettleLayer {
     }
 
     /// Redis has its generation, and holds it for this worker until after its first look.
-    fn keep_made(&self, hold: Arc<Hold>, made: Made, first_look: Instant) {
+    fn keep_made(&self, hold: Arc<Hold>, made: Box<Made>, first_look: Instant) {
         hold.keep_made(made);
         if let Err(SendError(News::Kept(hold, _))) = self.keeper.send(News::Kept(hold, first_look)) {
             self.let_go(hold);
@@ -105,7 +105,8 @@ impl SettleLayer {
     /// The same for a job that was kept, of which there may be very many: nothing else waits behind it.
     pub(crate) fn let_go(&self, hold: Arc<Hold>) {
         let released = &Outcome::Released;
-        if let Some(settlement) = dispose(&hold.job, released, &self.app.rules, 0.0) {
+        if let Some(mut settlement) = dispose(&hold.job, released, &self.app.rules, 0.0) {
+            settlement.fence = hold.fence();
             self.app.log(&hold.job, released, &settlement);
             let _ = self.unhurried.send(ToSettle {
                 settlement,
@@ -363,7 +364,7 @@ fn finish(
         }
         Settled::Stale => tracing::warn!(
             id = item.hold.job.id,
-            fence = item.hold.job.fence,
+            fence = item.hold.fence(),
             "no longer ours: nothing was written"
         ),
         Settled::Missing => tracing::error!(id = item.hold.job.id, "the job's record is gone from Redis"),

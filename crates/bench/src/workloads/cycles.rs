@@ -1,5 +1,5 @@
-//! The queue alone: jobs that generate are claimed for a look and settled as still pending, as fast as it goes. Every
-//! transition is a real one, only nobody asks Gamma in between.
+//! The queue alone: jobs that generate are claimed for a look and settled as still pending, as fast as it goes, and then the same of
+//! jobs that are kept, as a worker has them. Every transition is a real one, only nobody asks Gamma in between.
 
 use std::time::Duration;
 
@@ -70,6 +70,7 @@ pub(super) async fn run(options: &Options) -> Result<Vec<Case>, String> {
     };
     let growth = growth("redis_cycle");
     large.add("growth", growth);
+    cases.push(told(kept(options).await?));
     Ok(cases)
 }
 
@@ -108,10 +109,70 @@ async fn one(options: &Options, jobs: usize, accounts: usize) -> Result<Case, St
         grouped(jobs),
         grouped(accounts.count)
     );
-    Ok(Case::new(NAME, name)
+    Ok(measured(name, cycles, took, (&server, &after)))
+}
+
+fn measured(name: String, cycles: f64, took: f64, (before, after): (&Server, &Server)) -> Case {
+    Case::new(NAME, name)
         .with("cycles_second", cycles / took)
-        .with("redis_cycle", (after.cpu_us - server.cpu_us) / cycles)
-        .with("calls_cycle", after.calls_since(&server) / cycles))
+        .with("redis_cycle", (after.cpu_us - before.cpu_us) / cycles)
+        .with("commands_cycle", after.commands_us_since(before) / cycles)
+        .with("calls_cycle", after.calls_since(before) / cycles)
+}
+
+/// What most cycles are: the looks of jobs that a worker keeps, which it claims once.
+async fn kept(options: &Options) -> Result<Case, String> {
+    let mut rig = Rig::start(options.aof.redis()).await?;
+    let queue = rig.queue()?;
+    fill(&mut rig, &queue, STEP, &Accounts { count: 1, limit: 50 }).await?;
+    let mut holds = Vec::new();
+    for n in 0..WORKERS {
+        let worker = format!("bench-{n}");
+        let jobs = claim(&queue, &worker, BATCH).await?;
+        holds.push((worker, jobs));
+    }
+    let server = Server::look(&mut rig.resp).await?;
+    let began = Instant::now();
+    let end = began + options.window;
+    let keepers = holds.into_iter().map(|(worker, jobs)| {
+        let queue = queue.clone();
+        tokio::spawn(async move { keep(&queue, &worker, jobs, end).await })
+    });
+    let mut cycles = 0_usize;
+    for keeper in keepers.collect::<Vec<_>>() {
+        cycles += keeper.await.map_err(|error| error.to_string())??;
+    }
+    let took = began.elapsed().as_secs_f64();
+    let after = Server::look(&mut rig.resp).await?;
+    Ok(measured(
+        format!("{} jobs, kept", grouped(BATCH * WORKERS)),
+        cycles as f64,
+        took,
+        (&server, &after),
+    ))
+}
+
+/// Tells of look after look until `end`; answers of how many.
+async fn keep(queue: &Queue, worker: &str, mut jobs: Vec<Claimed>, end: Instant) -> Result<usize, String> {
+    let mut looks = 0;
+    while Instant::now() < end {
+        let items = jobs.iter_mut().map(|job| {
+            job.polls += 1;
+            Settlement {
+                verb: Verb::Keep(Duration::ZERO),
+                fields: vec![("polls", job.polls.to_string())],
+                ..pending(job)
+            }
+        });
+        let items: Vec<Settlement> = items.collect();
+        let told = queue.settle_jobs(worker, &SETTLE, &items).await;
+        let told = told.map_err(|error| error.to_string())?;
+        if let Some(other) = told.iter().find(|it| **it != Settled::Kept) {
+            return Err(format!("a look was {other:?}"));
+        }
+        looks += told.len();
+    }
+    Ok(looks)
 }
 
 /// Claims and settles until `end`; answers how many jobs.
@@ -240,7 +301,7 @@ async fn model(queue: &Queue) -> Result<String, String> {
         probe: false,
         account: &job.account,
         slot: &job.slot,
-        kept: Duration::ZERO,
+        kept: Some(Duration::ZERO),
         fields: &[],
     };
     queue.record_generation(worker, &generation).await.map_err(said)?;

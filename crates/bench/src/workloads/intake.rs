@@ -49,6 +49,8 @@ pub(super) async fn run(options: &Options) -> Result<Vec<Case>, String> {
     case.add("intake_second", taken / took);
     case.add("worker_entry", after.worker_us(&before) / taken);
     case.add("redis_entry", after.redis_us(&before) / taken);
+    let bare = after.server.commands_us_since(&before.server);
+    case.add("commands_entry", bare / taken);
     drop(worker);
     sleep(Duration::from_millis(100)).await;
     single(&rig, &mut case).await?;

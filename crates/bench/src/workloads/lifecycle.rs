@@ -129,6 +129,8 @@ pub(crate) async fn follow(
     let polls = (seen.gets - polled).max(1.0);
     case.add("worker_poll", after.worker_us(&submitted) / polls);
     case.add("redis_poll", after.redis_us(&submitted) / polls);
+    let bare = after.server.commands_us_since(&before.server);
+    case.add("commands_step", bare / steps);
     case.add("calls_step", after.server.calls_since(&before.server) / steps);
     case.add(
         "scripts_generation",
@@ -216,6 +218,10 @@ pub(crate) async fn steady(
     let mut case = Case::new(workload, name)
         .with("worker_poll", after.worker_us(&before) / polls)
         .with("redis_poll", after.redis_us(&before) / polls)
+        .with(
+            "commands_poll",
+            after.server.commands_us_since(&before.server) / polls,
+        )
         .with("calls_poll", after.server.calls_since(&before.server) / polls)
         .with(
             "scripts_second",

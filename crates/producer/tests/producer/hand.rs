@@ -92,7 +92,7 @@ impl Hand {
             probe: false,
             account: &job.account,
             slot: &job.slot,
-            kept: Duration::ZERO,
+            kept: Some(Duration::ZERO),
             fields: &[],
         };
         let recorded = self.queue.record_generation(WORKER, &generation).await.unwrap();

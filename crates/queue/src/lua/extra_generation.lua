@@ -1,3 +1,6 @@
+-- A slot is named by the attempts before it.
+local function is_last(slot, attempts) return tonumber(string.match(slot, '%.(%d+)$')) == (tonumber(attempts) or 0) - 1 end
+
 -- A generation that can't become its job's: kept beside what stands there. Answers what became of it.
 local function keep_beside(job, generation, worker)
   local id, state = job.id, job.state

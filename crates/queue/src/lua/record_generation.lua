@@ -3,19 +3,18 @@
 -- ARGV: events_cap ttl_ms item...
 -- item: worker id fence generation_id delay_ms timeout_ms probe account slot kept_ms n field...
 --   delay_ms    until the first look;  timeout_ms  until the deadline;  account and slot: its place in the budget, if the record is gone
---   kept_ms     how long after the time of its first look the worker that submitted it holds the job under the same fence; 0: not at all
+--   kept_ms     how long after the time of its first look the worker that submitted it holds the job, under the next fence; 0: not at all, and
+--               not any more where this was asked before; '' : whoever holds it goes on
 --   n           how many texts of field follow: names and values of the record to set where the generation becomes the job's
 -- Returns: for each item, in order: ok | kept and its deadline | known | recorded | extra | missing | failed and why; after it its moves, as ` from>to`
 --   ok: polled from now on, or cancelled where that was asked for; kept: the same, and held; known: it was recorded before; recorded: put on a job
 --   that is over or that someone else submits, or beside what a newer version wrote; extra: the job has another generation; missing: no such job
 -- Works in a full Redis.
--- A slot is named by the attempts before it.
-local function is_last(slot, attempts) return tonumber(string.match(slot, '%.(%d+)$')) == (tonumber(attempts) or 0) - 1 end
 local function record(at)
   local worker, id, fence, generation = ARGV[at], ARGV[at + 1], ARGV[at + 2], ARGV[at + 3]
   local account, member = ARGV[at + 7], ARGV[at + 8]
   local r = redis.pcall('HMGET', job_key(id), 'state', 'fence', 'generation_id', 'extra_generation_id', 'account', 'slot',
-    'attempts', 'v', 'cancel_requested', 'last_error', 'submit_failures')
+    'attempts', 'v', 'cancel_requested', 'last_error', 'submit_failures', 'worker')
   local state, known, extra = r[1], r[3] or '', r[4] or ''
   local mine, newer = r[2] == fence, is_newer(r[8])
 
@@ -27,6 +26,7 @@ local function record(at)
     return 'missing'
   end
   if known == generation or string.find(',' .. extra .. ',', ',' .. generation .. ',', 1, true) then
+    if ARGV[at + 9] == '0' then give_up_hold(id, fence, worker) end
     -- A write all the same: who repeats this wants a proof that it is stored, and one is given for writes alone.
     redis.call('HSET', job_key(id), known ~= '' and 'generation_id' or 'extra_generation_id', known ~= '' and known or extra)
     return 'known'
@@ -43,10 +43,10 @@ local function record(at)
   if not plain then set_fields(job_key(id), fields) fields = {} end
   tally('submitted')
   if state == 'ambiguous' or state == 'queued' or plain then
-    local look, kept = now + ARGV[at + 4], plain and (r[9] or '') == '' and tonumber(ARGV[at + 9]) or 0
+    local look, kept = now + ARGV[at + 4], plain and held_for({ worker = r[12], wish = r[9] }, worker, ARGV[at + 9]) or 0
     for _, text in ipairs({ 'state', 'generating', 'worker', kept > 0 and worker or '', 'next_at', int(look), 'slot', '',
       unpack(ARGV, at + 11, at + 10 + ARGV[at + 10]) }) do fields[#fields + 1] = text end
-    if kept > 0 then fields[#fields + 1] = 'kept_fence' fields[#fields + 1] = fence end
+    if kept > 0 then hold_under(held_fence(fence), fields) end
     if state == 'queued' then
       -- A resubmit was decided, but not begun: whoever holds the job can't begin it any more.
       redis.call('ZREM', key('pending:' .. r[5]), id)

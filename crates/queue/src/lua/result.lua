@@ -1,6 +1,8 @@
 -- The result of a job, made from its record alone, so that the two can't tell different stories.
 local function json_text(value)
   if not value or value == '' then return 'null' end
+  -- Most texts have nothing that JSON writes otherwise.
+  if not string.find(value, '[%c"\\]') then return '"' .. value .. '"' end
   -- cjson writes "\/" for "/": right, but hard to read in redis-cli.
   return (string.gsub(cjson.encode(value), '\\/', '/'))
 end

@@ -338,7 +338,7 @@ pub(crate) fn generation<'a>(job: &'a Claimed, generation_id: &'a str) -> Genera
         probe: job.probe,
         account: &job.account,
         slot: &job.slot,
-        kept: Duration::ZERO,
+        kept: Some(Duration::ZERO),
         fields: &[],
     }
 }

@@ -218,11 +218,12 @@ async fn a_generation_that_is_kept() {
                 let mut job = bench.submitting("A", LONG).await;
                 let made = Generation {
                     first_look: millis(5_000),
-                    kept: policy.kept_for,
+                    kept: Some(policy.kept_for),
                     ..generation(&job, id)
                 };
                 let made = bench.queue.record_generation("A", &made).await.unwrap();
                 assert!(matches!(made, Recorded::Held { .. }), "{made:?}");
+                job.fence += 1;
                 for _ in 0..5 {
                     let look = Settlement {
                         verb: Verb::Keep(millis(5_000)),

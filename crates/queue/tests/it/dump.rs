@@ -357,7 +357,7 @@ async fn every_job_of_schema_1_comes_to_its_end() {
         probe: false,
         account: "default",
         slot: "submitting#11.0",
-        kept: Duration::ZERO,
+        kept: Some(Duration::ZERO),
         fields: &[],
     };
     assert_eq!(

@@ -74,7 +74,7 @@ async fn its_worker_has_it_until_after_the_next_look_and_then_anybody() {
 fn made<'a>(job: &'a Claimed, generation_id: &'a str) -> Generation<'a> {
     Generation {
         first_look: millis(WAIT),
-        kept: POLICY.kept_for,
+        kept: Some(POLICY.kept_for),
         ..generation(job, generation_id)
     }
 }
@@ -94,31 +94,90 @@ async fn who_submitted_it_has_it_until_after_its_first_look_and_then_anybody() {
     };
     assert_eq!(bench.field("a", "deadline").await, deadline.to_string());
     let fields = ["state", "worker", "fence", "slot", "generation_id"];
-    for (name, value) in fields.iter().zip(["generating", "A", "1", "", "g"]) {
+    for (name, value) in fields.iter().zip(["generating", "A", "2", "", "g"]) {
         assert_eq!(bench.field("a", name).await, value, "{name}");
     }
     let next_at: u64 = bench.field("a", "next_at").await.parse().unwrap();
     let due: u64 = bench.cmd(&["ZSCORE", "@due", "a"]).await;
     assert_eq!(due, next_at + 60);
-    // The answer was lost, and it says so again: nothing changes.
-    let again = bench
+    // It runs once more, or a journal says so too: nothing changes.
+    let journal = Generation {
+        kept: None,
+        ..made(&job, "g")
+    };
+    for again in [made(&job, "g"), journal] {
+        let again = bench.queue.record_generation("A", &again).await.unwrap();
+        assert_eq!(again, Recorded::Known);
+    }
+    assert_eq!(bench.cmd::<u64>(&["ZSCORE", "@due", "a"]).await, due);
+    assert_eq!(bench.field("a", "worker").await, "A");
+    // What belongs to the submit comes late, and says nothing any more.
+    for verb in [Verb::Park, Verb::Requeue(LONG), Verb::Fail, Verb::Release] {
+        assert_eq!(bench.end("A", &job, verb).await, Settled::Stale, "{verb:?}");
+    }
+    assert_eq!(bench.begin("A", &job).await, Begun::Stale);
+    // Its first look; then its worker dies.
+    let look = looks_at(job);
+    assert_eq!(bench.tell_look(kept(&look, 1)).await, Settled::Kept);
+    bench.hurry("a").await;
+    let heir = bench.claim_one("B").await;
+    assert_eq!((heir.polls, heir.fence), (1, look.fence + 1));
+    assert_eq!(bench.tell_look(kept(&look, 2)).await, Settled::Stale);
+}
+
+/// The hold of a job that was submitted goes on under the next fence.
+fn looks_at(job: Claimed) -> Claimed {
+    Claimed {
+        fence: job.fence + 1,
+        ..job
+    }
+}
+
+#[tokio::test]
+async fn who_heard_no_answer_and_asks_again_holds_it_no_more() {
+    let bench = Bench::start().await;
+    bench.add("a").await;
+    let job = bench.submitting("A", LONG).await;
+    bench
         .queue
         .record_generation("A", &made(&job, "g"))
         .await
         .unwrap();
-    assert_eq!(again, Recorded::Known);
-    assert_eq!(bench.cmd::<u64>(&["ZSCORE", "@due", "a"]).await, due);
-    // What belongs to the submit comes late, and says nothing any more.
-    for verb in [Verb::Park, Verb::Requeue(LONG), Verb::Resubmit(LONG)] {
-        assert_eq!(bench.end("A", &job, verb).await, Settled::Stale, "{verb:?}");
+    let again = Generation {
+        kept: Some(millis(0)),
+        ..made(&job, "g")
+    };
+    for _ in 0..2 {
+        let recorded = bench.queue.record_generation("A", &again).await.unwrap();
+        assert_eq!(recorded, Recorded::Known);
+        assert_eq!(bench.field("a", "worker").await, "");
+        let next_at = bench.field("a", "next_at").await;
+        assert_eq!(bench.cmd::<String>(&["ZSCORE", "@due", "a"]).await, next_at);
     }
-    assert_eq!(bench.begin("A", &job).await, Begun::Stale);
-    // Its first look, under the fence of the submit; then its worker dies.
-    assert_eq!(bench.tell_look(kept(&job, 1)).await, Settled::Kept);
+    // It runs late, when somebody else has the job, and when its own worker has it again.
     bench.hurry("a").await;
     let heir = bench.claim_one("B").await;
-    assert_eq!((heir.polls, heir.fence), (1, job.fence + 1));
-    assert_eq!(bench.tell_look(kept(&job, 2)).await, Settled::Stale);
+    bench.queue.record_generation("A", &again).await.unwrap();
+    assert_eq!(bench.field("a", "worker").await, "B");
+    assert_eq!(bench.end("B", &heir, Verb::Release).await, Settled::Done);
+    bench.hurry("a").await;
+    let own = bench.claim_one("A").await;
+    bench.queue.record_generation("A", &again).await.unwrap();
+    assert_eq!(bench.field("a", "worker").await, "A");
+    assert_eq!(bench.tell_look(kept(&own, 1)).await, Settled::Kept);
+}
+
+#[tokio::test]
+async fn under_a_fence_that_a_failover_gave_out_twice_nobody_keeps_it() {
+    let bench = Bench::start().await;
+    bench.add("a").await;
+    let job = bench.submitting("B", LONG).await;
+    // A had the same fence in a past that Redis lost, and comes with its generation.
+    let recorded = bench.queue.record_generation("A", &made(&job, "g")).await;
+    assert_eq!(recorded.unwrap(), Recorded::Generating);
+    assert_eq!(bench.field("a", "worker").await, "");
+    let next_at = bench.field("a", "next_at").await;
+    assert_eq!(bench.cmd::<String>(&["ZSCORE", "@due", "a"]).await, next_at);
 }
 
 #[tokio::test]
@@ -139,7 +198,7 @@ async fn a_submitted_job_that_is_let_go_comes_at_its_time_and_is_not_taken_for_a
         .await
         .unwrap();
     assert_eq!(lost, (0, false));
-    assert_eq!(bench.end("A", &job, Verb::Release).await, Settled::Done);
+    assert_eq!(bench.end("A", &looks_at(job), Verb::Release).await, Settled::Done);
     assert_eq!(bench.cmd::<String>(&["ZSCORE", "@due", "a"]).await, next_at);
     assert_eq!(bench.field("a", "worker").await, "");
 }

@@ -26,6 +26,8 @@ pub(crate) struct Known {
     pub(crate) rested: bool,
     /// To be cancelled when the answer to its POST is there.
     pub(crate) unwanted: bool,
+    /// The last fence under which it was kept.
+    pub(crate) kept: u64,
 }
 
 impl Known {
@@ -35,6 +37,10 @@ impl Known {
 
     fn is_held_by(&self, worker: &str, fence: u64) -> bool {
         self.holder == worker && self.fence == fence
+    }
+
+    fn kept_by(&self, worker: &str, fence: u64) -> bool {
+        self.state == State::Generating && self.is_held_by(worker, fence) && self.kept == fence
     }
 
     pub(crate) fn move_to(&mut self, state: State) {
@@ -246,11 +252,12 @@ impl Model {
         }
     }
 
+    /// `keeps`: whether its worker asks to hold the job on; the release before knows nothing of that.
     pub(crate) fn record(
         &mut self,
-        job: &Claimed,
+        (worker, job): (&str, &Claimed),
         generation: &str,
-        holder: Option<&str>,
+        keeps: Option<bool>,
         recorded: Recorded,
     ) -> Result<(), String> {
         let expected = match self.jobs.get_mut(&job.id) {
@@ -260,6 +267,9 @@ impl Model {
                 let mine = known.fence == job.fence && known.state == State::Submitting;
                 let waits = matches!(known.state, State::Ambiguous | State::Queued);
                 if known.generation == generation || known.extra.iter().any(|extra| extra == generation) {
+                    if keeps == Some(false) && known.kept_by(worker, job.fence + 1) {
+                        known.holder.clear();
+                    }
                     Recorded::Known
                 } else if !known.generation.is_empty() {
                     known.extra.push(generation.to_owned());
@@ -272,20 +282,18 @@ impl Model {
                     generation.clone_into(&mut known.generation);
                     known.fence += u64::from(waits);
                     if mine || waits {
+                        let holder = known.holder.clone();
                         known.move_to(State::Generating);
-                        known.carry_out_wish();
-                        match (holder, recorded) {
-                            // When it ends is compared elsewhere.
-                            (Some(holder), Recorded::Held { .. })
-                                if mine && known.state == State::Generating =>
-                            {
-                                holder.clone_into(&mut known.holder);
-                                recorded
+                        if known.carry_out_wish() || !mine || keeps != Some(true) || holder != worker {
+                            Recorded::Generating
+                        } else {
+                            known.fence += 1;
+                            (known.holder, known.kept) = (holder, known.fence);
+                            match recorded {
+                                // When it ends stands on the record, which is compared elsewhere.
+                                Recorded::Held { .. } => recorded,
+                                _ => Recorded::Held { deadline: 0 },
                             }
-                            (Some(_), _) if mine && known.state == State::Generating => {
-                                Recorded::Held { deadline: 0 }
-                            }
-                            _ => Recorded::Generating,
                         }
                     } else {
                         Recorded::Kept
@@ -355,6 +363,9 @@ impl Model {
                 known.looks = known.looks.max(looks);
             }
             if keeps {
+                if !known_look {
+                    known.kept = known.fence;
+                }
                 return Ok(true);
             }
             known.rested = verb == Verb::Rest;

@@ -115,7 +115,7 @@ async fn where_nobody_knows_of_a_generation_it_is_parked_and_an_answer_may_still
         probe: false,
         account: "default",
         slot: "a#1.0",
-        kept: Duration::ZERO,
+        kept: Some(Duration::ZERO),
         fields: &[],
     };
     let recorded = bench.queue.record_generation("A", &job).await.unwrap();

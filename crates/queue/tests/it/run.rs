@@ -114,14 +114,18 @@ impl Run<'_> {
                 let recorded = match self.older(worker) {
                     Some(older) => older.record_generation(worker, &made).await,
                     None => {
-                        if keeps {
-                            made.kept = POLICY.kept_for;
-                        }
+                        made.kept = Some(if keeps { POLICY.kept_for } else { Duration::ZERO });
                         self.queue.record_generation(worker, &made).await.unwrap()
                     }
                 };
-                let holder = (!made.kept.is_zero()).then_some(worker);
-                self.model.record(&job, &name, holder, recorded)?;
+                let keeps = self.older(worker).is_none().then_some(keeps);
+                self.model.record((worker, &job), &name, keeps, recorded)?;
+                if matches!(recorded, gammaq_queue::submit::Recorded::Held { .. }) {
+                    let held = |it: &&mut (&str, Claimed)| it.1.id == job.id && it.1.fence == job.fence;
+                    if let Some((_, hold)) = self.holds.iter_mut().find(held) {
+                        hold.fence += 1;
+                    }
+                }
             }
             Op::Settle {
                 hold,
@@ -227,6 +231,7 @@ impl Run<'_> {
                 resubmits: 0,
                 looks: 0,
                 rested: false,
+                kept: 0,
                 unwanted: false,
             };
             self.model.jobs.insert(id.clone(), known);

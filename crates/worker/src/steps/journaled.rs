@@ -1,7 +1,5 @@
 //! The journal's part in a submit. Without a journal nothing here does anything.
 
-use std::time::Duration;
-
 use gammaq_crash::at;
 use gammaq_gamma::{Submitted, Target};
 use gammaq_job::{ErrorKind, JobError};
@@ -215,6 +213,7 @@ pub(crate) async fn restore(
         probe,
     };
     let id = &seen.id;
+    posts.iter().for_each(|post| let_go(app, post));
     let restored = app.queue.restore_submit(&app.worker, &forgotten);
     match at("restore_submit", restored).await {
         Ok(Restored::Generating) => {
@@ -250,6 +249,14 @@ pub(crate) async fn restore(
     }
 }
 
+/// Whoever claims the job looks at it next, an interval from now: this worker doesn't, which may keep it since before Redis forgot.
+fn let_go(app: &App, post: &Posted) {
+    let (about, fence) = (&post.intent.about, post.intent.fence);
+    if about.worker == app.worker {
+        app.holds.forgotten(&about.id, fence);
+    }
+}
+
 /// Puts a generation back on the record of a job that isn't queued; on one that is gone it is said in `events`.
 pub(crate) async fn put_back(app: &App, seen: &Standing, post: &Posted) -> bool {
     let Some(generation_id) = &post.generation_id else {
@@ -265,10 +272,11 @@ pub(crate) async fn put_back(app: &App, seen: &Standing, post: &Posted) -> bool 
         probe: false,
         account: &intent.account,
         slot: &intent.slot,
-        kept: Duration::ZERO,
+        kept: None,
         fields: &[],
     };
     let id = &intent.about.id;
+    let_go(app, post);
     let recorded = app.queue.record_generation(&app.worker, &generation);
     match at("put_back", recorded).await {
         Ok(Recorded::Known) => true,

@@ -107,10 +107,9 @@ pub(crate) async fn submit(app: &App, hold: &Hold, target: &Target, trace: &mut 
                 warnings,
                 base_url: journaled::base_url(target),
             };
-            let ((), outcome) = tokio::join!(
-                at("made", post.made(generation_id)),
-                at("record", record(app, hold, &accepted))
-            );
+            // A disk that hangs keeps no look waiting: the line is with the journal's thread by then.
+            let made = tokio::time::timeout(app.rules.interval, post.made(generation_id));
+            let (_, outcome) = tokio::join!(at("made", made), at("record", record(app, hold, &accepted)));
             outcome
         }
         other => {
@@ -152,7 +151,10 @@ async fn record(app: &App, hold: &Hold, accepted: &Accepted<'_>) -> Outcome {
     }
     // Whoever tries out a paused account leaves its looks to the schedule, which knows whether it is open; a worker that stops
     // leaves all of them.
-    let keeps = !job.probe && !app.stop.is_cancelled();
+    let keeps = !job.probe && !app.stop.is_cancelled() && !hold.lost.is_cancelled() && app.keeps_new();
+    if keeps {
+        hold.records();
+    }
     let first_look = accepted.answered + app.rules.interval;
     let mut generation = Generation {
         id: &job.id,
@@ -163,11 +165,11 @@ async fn record(app: &App, hold: &Hold, accepted: &Accepted<'_>) -> Outcome {
         probe: job.probe,
         account: &job.account,
         slot: &job.slot,
-        kept: if keeps {
+        kept: Some(if keeps {
             app.settle_policy.kept_for
         } else {
             Duration::ZERO
-        },
+        }),
         fields: &fields,
     };
     let mut failures = 0_u32;
@@ -183,18 +185,15 @@ async fn record(app: &App, hold: &Hold, accepted: &Accepted<'_>) -> Outcome {
                         deadline,
                         warnings,
                     };
-                    return Outcome::Made(made, first_look);
+                    return Outcome::Made(Box::new(made), first_look);
                 }
                 app.schedule.at_most(Instant::now() + app.rules.interval);
-                // Whoever recorded it before may have been this one, and then Redis holds the job for this worker.
-                return match recorded {
-                    Recorded::Known if keeps => Outcome::Released,
-                    _ => Outcome::Settled,
-                };
+                return Outcome::Settled;
             }
             Err(error) => {
-                // After an outage nothing is to come at once: the schedule sees to that.
-                generation.kept = Duration::ZERO;
+                // Redis may have carried it out, and gives the hold up then. After an outage nothing is to come at once: the
+                // schedule sees to that.
+                generation.kept = Some(Duration::ZERO);
                 failures = failures.saturating_add(1);
                 if failures.is_power_of_two() {
                     tracing::error!(

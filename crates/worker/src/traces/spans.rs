@@ -246,7 +246,7 @@ impl<'a> StepTrace<'a> {
         let Some(mut it) = self.0 else { return };
         if let Some(mut span) = it.submit.take() {
             // A generation was recorded by the step, and that is said.
-            if !matches!(outcome, Outcome::Settled) {
+            if !matches!(outcome, Outcome::Settled | Outcome::Made(..)) {
                 span.set_attribute(KeyValue::new("gammaq.outcome", outcome.word()));
             }
             if matches!(
