@@ -35,6 +35,7 @@ mod retention;
 mod runbook;
 mod servers;
 mod service_manager;
+mod submitted;
 mod sweeping;
 mod top;
 mod torture;

@@ -84,6 +84,27 @@ async fn with_it_nothing_is_sent_that_the_replica_does_not_have() {
 }
 
 #[tokio::test]
+async fn what_is_recorded_and_not_proven_yet_is_looked_at_all_the_same() {
+    let pair = Pair::start().await;
+    let stage = Stage::on(Arc::clone(&pair.master), &["--generation-time", "300ms"]).await;
+    let worker = worker(&stage, &pair, "replica");
+    worker.wait_line("the worker is ready", PATIENCE).await;
+    stage.submit("job", "text [[fake:post=slow=700ms]]").await;
+    eventually(PATIENCE, "its POST is under way", || async {
+        stage.field("job", "state").await == "submitting" && stage.ledger().await.posts.len() == 1
+    })
+    .await;
+    pair.between.hold(true);
+    worker.wait_line("could not be stored yet", PATIENCE).await;
+    // While the replica hears nothing.
+    stage.until("job", "completed").await;
+    pair.between.hold(false);
+    worker.signal(Signal::TERM);
+    worker.wait(PATIENCE).await;
+    stage.assert_honest(1, &[]).await;
+}
+
+#[tokio::test]
 async fn a_master_dies_under_load_and_no_intent_or_generation_is_lost() {
     let seed = seed();
     let pair = Pair::start().await;
