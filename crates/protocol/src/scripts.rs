@@ -161,7 +161,8 @@ impl World {
         }
         let bit = 1 << generation;
         if self.jobs[usize::from(job)].has(generation) {
-            if !keeps && record.state == State::Generating && held(config, &record, worker, fence + 1) {
+            let own = record.generation == generation && record.state == State::Generating;
+            if own && !keeps && held(config, &record, worker, fence + 1) {
                 self.look_at(job, Place::Later);
             }
             return false;
@@ -189,7 +190,7 @@ impl World {
             let holder = if kept { worker } else { Owner::Nobody };
             (known.state, known.worker, known.slot) = (State::Generating, holder, 0);
             known.place = Place::Later;
-            known.fence += u8::from(!submitting || kept);
+            known.fence += 1;
             if record.state == State::Queued {
                 self.release(job, record.slot);
             }

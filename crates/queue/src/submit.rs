@@ -37,7 +37,7 @@ pub enum Begun {
 /// What became of a generation that was reported.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recorded {
-    /// The job generates and is looked at from now on.
+    /// The job generates and is looked at from now on, by whoever claims it. The fence was raised, here and below.
     Generating,
     /// The same, and it is still this worker's, under the next fence.
     Held {

@@ -1,6 +1,5 @@
--- A part of record_generation: the hold under which the worker that submitted a job looks at it, without a claim. It has a fence of its
--- own, as every hold: what belongs to the submit, or is found in a Redis that went back in time, is never taken for the look's.
-local function held_fence(fence) return int(fence + 1) end
+-- A part of record_generation: the hold under which the worker that submitted a job looks at it, without a claim. Its fence is the one
+-- after the submit's, which no claim hands out: what records a generation raises the fence, whoever has the job then.
 
 -- How long after its first look a job is held, in ms; 0: not at all. `r` is what the record says, `wanted` what its worker asks for.
 local function held_for(r, worker, wanted)
@@ -8,14 +7,10 @@ local function held_for(r, worker, wanted)
   return tonumber(wanted) or 0
 end
 
-local function hold_under(fence, fields)
-  for _, text in ipairs({ 'fence', fence, 'kept_fence', fence }) do fields[#fields + 1] = text end
-end
-
--- The answer that said so was lost, so nobody has it in hand: whoever comes first looks at it, at its time.
+-- The answer that said so was lost, so nobody has it in hand: whoever comes first looks at it, at its time. `fence` is the submit's.
 local function give_up_hold(id, fence, worker)
   local h = redis.call('HMGET', job_key(id), 'state', 'worker', 'fence', 'kept_fence', 'next_at')
-  if h[1] ~= 'generating' or h[2] ~= worker or h[3] ~= held_fence(fence) or h[4] ~= h[3] or not tonumber(h[5]) then return end
+  if h[1] ~= 'generating' or h[2] ~= worker or h[3] ~= int(fence + 1) or h[4] ~= h[3] or not tonumber(h[5]) then return end
   redis.call('HSET', job_key(id), 'worker', '')
   place('due', id, int(tonumber(h[5])))
 end

@@ -26,7 +26,7 @@ local function record(at)
     return 'missing'
   end
   if known == generation or string.find(',' .. extra .. ',', ',' .. generation .. ',', 1, true) then
-    if ARGV[at + 9] == '0' then give_up_hold(id, fence, worker) end
+    if known == generation and ARGV[at + 9] == '0' then give_up_hold(id, fence, worker) end
     -- A write all the same: who repeats this wants a proof that it is stored, and one is given for writes alone.
     redis.call('HSET', job_key(id), known ~= '' and 'generation_id' or 'extra_generation_id', known ~= '' and known or extra)
     return 'known'
@@ -44,18 +44,17 @@ local function record(at)
   tally('submitted')
   if state == 'ambiguous' or state == 'queued' or plain then
     local look, kept = now + ARGV[at + 4], plain and held_for({ worker = r[12], wish = r[9] }, worker, ARGV[at + 9]) or 0
-    for _, text in ipairs({ 'state', 'generating', 'worker', kept > 0 and worker or '', 'next_at', int(look), 'slot', '',
+    -- What belongs to the submit, or runs late, is never taken for what a look's hold says.
+    local next_fence = int((tonumber(r[2]) or 0) + 1)
+    for _, text in ipairs({ 'state', 'generating', 'worker', kept > 0 and worker or '', 'fence', next_fence, 'next_at', int(look), 'slot', '',
       unpack(ARGV, at + 11, at + 10 + ARGV[at + 10]) }) do fields[#fields + 1] = text end
-    if kept > 0 then hold_under(held_fence(fence), fields) end
+    if kept > 0 then fields[#fields + 1] = 'kept_fence' fields[#fields + 1] = next_fence end
     if state == 'queued' then
       -- A resubmit was decided, but not begun: whoever holds the job can't begin it any more.
       redis.call('ZREM', key('pending:' .. r[5]), id)
       if r[6] and r[6] ~= '' then release_slot(r[5], r[6]) end
     end
-    if not plain then
-      redis.call('HSET', job_key(id), 'fence', int((tonumber(r[2]) or 0) + 1))
-      redis.call('HDEL', job_key(id), 'error', 'finished_at')
-    end
+    if not plain then redis.call('HDEL', job_key(id), 'error', 'finished_at') end
     set_fields(job_key(id), fields)
     if r[10] or r[11] then redis.call('HDEL', job_key(id), 'last_error', 'submit_failures') end
     if not plain then redis.call('ZREM', key('ambiguous'), id) redis.call('DEL', key('result:' .. id)) end

@@ -167,6 +167,22 @@ async fn who_heard_no_answer_and_asks_again_holds_it_no_more() {
     assert_eq!(bench.tell_look(kept(&own, 1)).await, Settled::Kept);
 }
 
+/// The simulation found it (seed 90): a record that gives the job to whoever comes first runs once more when its worker has claimed and
+/// kept the job.
+#[tokio::test]
+async fn a_record_that_runs_late_takes_no_hold_of_a_claim_away() {
+    let bench = Bench::start().await;
+    bench.add("a").await;
+    let job = bench.submitting("A", LONG).await;
+    assert_eq!(bench.record("A", &job, "g").await, Recorded::Generating);
+    let own = bench.claim_one("A").await;
+    assert_eq!(bench.tell_look(kept(&own, 1)).await, Settled::Kept);
+    let due: u64 = bench.cmd(&["ZSCORE", "@due", "a"]).await;
+    assert_eq!(bench.record("A", &job, "g").await, Recorded::Known);
+    assert_eq!(bench.field("a", "worker").await, "A");
+    assert_eq!(bench.cmd::<u64>(&["ZSCORE", "@due", "a"]).await, due);
+}
+
 #[tokio::test]
 async fn under_a_fence_that_a_failover_gave_out_twice_nobody_keeps_it() {
     let bench = Bench::start().await;

@@ -267,7 +267,8 @@ impl Model {
                 let mine = known.fence == job.fence && known.state == State::Submitting;
                 let waits = matches!(known.state, State::Ambiguous | State::Queued);
                 if known.generation == generation || known.extra.iter().any(|extra| extra == generation) {
-                    if keeps == Some(false) && known.kept_by(worker, job.fence + 1) {
+                    let own = known.generation == generation;
+                    if own && keeps == Some(false) && known.kept_by(worker, job.fence + 1) {
                         known.holder.clear();
                     }
                     Recorded::Known
@@ -280,14 +281,14 @@ impl Model {
                     Recorded::Extra
                 } else {
                     generation.clone_into(&mut known.generation);
-                    known.fence += u64::from(waits);
+                    // The release before raised it only where the job waited.
+                    known.fence += u64::from(waits || (mine && keeps.is_some()));
                     if mine || waits {
                         let holder = known.holder.clone();
                         known.move_to(State::Generating);
                         if known.carry_out_wish() || !mine || keeps != Some(true) || holder != worker {
                             Recorded::Generating
                         } else {
-                            known.fence += 1;
                             (known.holder, known.kept) = (holder, known.fence);
                             match recorded {
                                 // When it ends stands on the record, which is compared elsewhere.
