@@ -94,6 +94,11 @@ enum Command {
     Inner { config: PathBuf },
 }
 
+/// How often another queue may stand still in a round.
+const STUCK: u32 = 3;
+/// What a wait without an end says first.
+pub(crate) const NOT_WITHIN: &str = "not within";
+
 /// What holds for every workload.
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
@@ -202,12 +207,23 @@ async fn in_turns(
     for round in 1..=args.rounds {
         for peer in peers {
             println!("round {round} of {}: {}", args.rounds, peer.name());
-            let run = peers::run(*peer, programs.to_owned(), options.clone());
-            let done = tokio::spawn(run)
-                .await
-                .map_err(|error| format!("{}: {error}", peer.name()))?;
-            let case = done.map_err(|error| format!("{}: {error}", peer.name()))?;
-            cases.push(told(case));
+            let mut stuck = 0;
+            let case = loop {
+                let run = peers::run(*peer, programs.to_owned(), options.clone());
+                let done = tokio::spawn(run)
+                    .await
+                    .map_err(|error| format!("{}: {error}", peer.name()))?;
+                match done {
+                    Ok(case) => break case,
+                    // Another queue that stands still for good is measured again, and that is counted.
+                    Err(error) if peer.may_stick() && stuck < STUCK && error.starts_with(NOT_WITHIN) => {
+                        println!("  {}: {error}", peer.name());
+                        stuck += 1;
+                    }
+                    Err(error) => return Err(format!("{}: {error}", peer.name())),
+                }
+            };
+            cases.push(told(case.with("stuck", f64::from(stuck))));
         }
     }
     peers::add_ratios(&mut cases);

@@ -43,6 +43,11 @@ impl Peer {
         }
     }
 
+    /// Whether the measurement goes on without it for a while. What is ours may not.
+    pub(crate) fn may_stick(self) -> bool {
+        self != Self::Gammaq
+    }
+
     /// Its program, and the words before its command.
     fn program(self, programs: &Path) -> Result<ProcessBuilder, String> {
         let (program, script) = match self {

@@ -31,6 +31,7 @@ pub(crate) fn of(figure: &str) -> Words {
         "late_most" => ("latest, ms", 1.0, 0),
         "least" => ("earliest, ms", 1.0, 1),
         "early" => ("too early", 1.0, 0),
+        "stuck" => ("runs that stood still and were made again", 1.0, 0),
         "doubles" => ("submitted twice", 1.0, 0),
         "bytes_generation" => ("Redis bytes a generation", 1.0, 0),
         "bytes_flying" => ("Redis bytes in flight, beyond payload", 1.0, 0),

@@ -17,6 +17,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::NOT_WITHIN;
 use world::World;
 
 pub(crate) use server::serve;
@@ -203,7 +204,7 @@ impl Fake {
             }
             if Instant::now() >= end {
                 return Err(format!(
-                    "not within {within:?}: {what}; the fake saw {} submits, {} polls, {} ends",
+                    "{NOT_WITHIN} {within:?}: {what}; the fake saw {} submits, {} polls, {} ends",
                     seen.posts, seen.gets, seen.completed
                 ));
             }
