@@ -1,7 +1,5 @@
 //! A job that was submitted stays with its worker for its first look, and nothing of the submit gets lost by that.
 
-#![expect(clippy::unwrap_used, reason = "what a test can't set up or read ends it")]
-
 use gammaq_testkit::{Signal, eventually};
 use gammaq_tests::{PATIENCE, Stage};
 use tempfile::TempDir;

@@ -261,9 +261,13 @@ impl World {
             job.slots.sort_unstable();
         }
         let jobs = &self.jobs;
-        // A generation that Redis has by now is recorded again without any effect.
+        // A generation that Redis has by now is recorded again without any effect, but that it gives up a hold.
         self.late.retain(|command| match command.call {
-            Call::Record(generation, _) => !jobs[usize::from(command.job)].has(generation),
+            Call::Record(generation, keeps) => {
+                let job = &jobs[usize::from(command.job)];
+                let held = job.record.state == State::Generating && job.record.worker == command.worker;
+                !job.has(generation) || (!keeps && held && job.record.generation == generation)
+            }
             _ => true,
         });
     }

@@ -29,6 +29,8 @@ struct Held {
     phase: Phase,
     /// Its generation is being recorded, under the next fence where it is kept: this one says nothing any more.
     records: bool,
+    /// It is kept since its generation was recorded.
+    made: bool,
     /// When its lease is to be renewed; not looked at while the job is kept.
     renew_at: Instant,
     /// Until when a look's answer is of use unless the lease is renewed. It is an interval before the lease's end, so that
@@ -145,6 +147,7 @@ impl Holds {
             lost: lost.clone(),
             phase: Phase::Step,
             records: false,
+            made: false,
             renew_at,
             answer_by,
         };
@@ -173,17 +176,17 @@ impl Holds {
     pub(crate) fn forgotten(&self, id: &str, fence: u64) {
         if let Some(held) = self.lock().get(id)
             && held.fence == fence + 1
+            && held.made
         {
             held.lost.cancel();
         }
     }
 
-    fn change(&self, (id, fence): (&str, u64), change: impl FnOnce(&mut Held)) {
-        if let Some(held) = self.lock().get_mut(id)
-            && held.fence == fence
-        {
-            change(held);
-        }
+    /// `false` where it is not held any more, or under a later fence.
+    fn change(&self, (id, fence): (&str, u64), change: impl FnOnce(&mut Held)) -> bool {
+        let mut holds = self.lock();
+        let held = holds.get_mut(id).filter(|held| held.fence == fence);
+        held.map(change).is_some()
     }
 }
 
@@ -263,19 +266,19 @@ impl Hold {
         self.change(|held| held.records = true);
     }
 
-    /// Its submit is over, and it waits for its first look.
-    pub(crate) fn keep_made(&self, made: Box<Made>) {
-        self.change(|held| {
+    /// Its submit is over, and it waits for its first look. `false` where this worker holds it anew by now: a failover lost the claim, and
+    /// what that one was told is over.
+    pub(crate) fn keep_made(&self, made: Box<Made>) -> bool {
+        let is_held = self.change(|held| {
             held.fence += 1;
-            (held.phase, held.records) = (Phase::Kept, false);
+            (held.phase, held.records, held.made) = (Phase::Kept, false, true);
         });
         // There is one submit in a hold.
-        let _ = self.made.set(made);
-        self.free_permit();
+        is_held && self.made.set(made).is_ok()
     }
 
-    fn change(&self, change: impl FnOnce(&mut Held)) {
-        self.holds.change((&self.job.id, self.fence()), change);
+    fn change(&self, change: impl FnOnce(&mut Held)) -> bool {
+        self.holds.change((&self.job.id, self.fence()), change)
     }
 
     /// Gives the permit back early: what the step goes on with has a limit of its own.

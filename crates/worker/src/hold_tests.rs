@@ -85,7 +85,8 @@ async fn what_was_submitted_is_looked_at_under_the_same_fence() {
         deadline: 9,
         warnings: vec!["w".to_owned()],
     };
-    hold.keep_made(Box::new(made));
+    assert!(hold.keep_made(Box::new(made)));
+    hold.free_permit();
     assert_eq!((permits.available_permits(), holds.count()), (1, 0));
     assert_eq!(holds.to_renew(), [], "its lease lasts until after its look");
 
@@ -123,4 +124,28 @@ async fn what_was_submitted_is_looked_at_under_the_same_fence() {
     assert!(hold.lost.is_cancelled());
     drop(hold);
     assert_eq!(holds.list(), []);
+}
+
+#[tokio::test]
+async fn a_hold_of_a_past_that_redis_lost_takes_nothing_from_the_one_after_it() {
+    let (holds, permits) = (Arc::<Holds>::default(), Arc::new(Semaphore::new(2)));
+    let (permit, now) = (
+        || Arc::clone(&permits).try_acquire_owned().unwrap(),
+        Instant::now(),
+    );
+    let old = holds.take(claimed(5), permit(), (now, now)).unwrap();
+    old.records();
+    // Claimed anew, under the fence that the record gave to the old one.
+    let new = holds.take(claimed(6), permit(), (now, now)).unwrap();
+    holds.forgotten("a", 5);
+    assert!(old.lost.is_cancelled() && !new.lost.is_cancelled());
+    let made = Made {
+        generation_id: "g".to_owned(),
+        base_url: String::new(),
+        deadline: 9,
+        warnings: vec![],
+    };
+    assert!(!old.keep_made(Box::new(made)));
+    drop(old);
+    assert_eq!((new.fence(), holds.list()), (6, vec![("a".to_owned(), 6)]));
 }

@@ -91,7 +91,10 @@ impl SettleLayer {
 
     /// Redis has its generation, and holds it for this worker until after its first look.
     fn keep_made(&self, hold: Arc<Hold>, made: Box<Made>, first_look: Instant) {
-        hold.keep_made(made);
+        if !hold.keep_made(made) {
+            return;
+        }
+        hold.free_permit();
         if let Err(SendError(News::Kept(hold, _))) = self.keeper.send(News::Kept(hold, first_look)) {
             self.let_go(hold);
         }

@@ -1,5 +1,6 @@
 -- A part of record_generation: the hold under which the worker that submitted a job looks at it, without a claim. Its fence is the one
--- after the submit's, which no claim hands out: what records a generation raises the fence, whoever has the job then.
+-- after the submit's. A claim hands that out only where the generation was put on the record by a version before this one, or by a journal
+-- after Redis went back: a hold of the same worker that is given up for that costs a look.
 
 -- How long after its first look a job is held, in ms; 0: not at all. `r` is what the record says, `wanted` what its worker asks for.
 local function held_for(r, worker, wanted)

@@ -26,7 +26,7 @@ local function record(at)
     return 'missing'
   end
   if known == generation or string.find(',' .. extra .. ',', ',' .. generation .. ',', 1, true) then
-    if known == generation and ARGV[at + 9] == '0' then give_up_hold(id, fence, worker) end
+    if known == generation and not newer and ARGV[at + 9] == '0' then give_up_hold(id, fence, worker) end
     -- A write all the same: who repeats this wants a proof that it is stored, and one is given for writes alone.
     redis.call('HSET', job_key(id), known ~= '' and 'generation_id' or 'extra_generation_id', known ~= '' and known or extra)
     return 'known'

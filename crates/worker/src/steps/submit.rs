@@ -109,7 +109,14 @@ pub(crate) async fn submit(app: &App, hold: &Hold, target: &Target, trace: &mut 
             };
             // A disk that hangs keeps no look waiting: the line is with the journal's thread by then.
             let made = tokio::time::timeout(app.rules.interval, post.made(generation_id));
-            let (_, outcome) = tokio::join!(at("made", made), at("record", record(app, hold, &accepted)));
+            let (made, outcome) = tokio::join!(at("made", made), at("record", record(app, hold, &accepted)));
+            if made.is_err() {
+                tracing::warn!(
+                    id = job.id,
+                    generation_id,
+                    "the journal's disk hangs: the generation is not known to be on it"
+                );
+            }
             outcome
         }
         other => {
