@@ -38,9 +38,9 @@ fn arrivals(point: &str) -> &'static [(u64, Step)] {
         "exchange_time" | "exchange_head" | "exchange_body" | "within_time" => &[(3, Asks), (4, Looks)],
         // Each body is one piece and an end.
         "exchange_piece" => &[(5, Asks), (7, Looks)],
-        "settle_step" | "settled" => &[(4, Asks), (5, Looks)],
+        "settle_step" => &[(4, Asks), (5, Looks)],
         // A submit that was accepted is recorded, not settled.
-        "settle_batch" | "settle_jobs" => &[(3, Asks), (4, Looks)],
+        "settled" | "settle_batch" | "settle_jobs" => &[(3, Asks), (4, Looks)],
         _ => &[],
     }
 }
