@@ -282,11 +282,6 @@ impl App {
         self.ended.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
-    /// Whether what is submitted stays in this worker's hands: one that has no room for its looks leaves them to others, where there are any.
-    pub(crate) fn keeps_new(&self) -> bool {
-        self.permits.available_permits() > 0 || self.live_workers.load(Ordering::Relaxed) < 2
-    }
-
     /// Begins nothing new for a while, since Redis could not take an intent.
     pub(crate) fn pause_submits(&self, time: Duration) {
         *self

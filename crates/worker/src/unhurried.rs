@@ -49,6 +49,15 @@ pub(crate) fn keeps(app: &App, hold: &Hold, outcome: &Outcome) -> bool {
         && (job.late < BEHIND || app.live_workers.load(Ordering::Relaxed) < 2)
 }
 
+/// The same of what it has just submitted: whoever has no room for looks leaves them to others. Who tries out a paused account leaves its
+/// looks to the schedule, which knows whether it is open; a worker that stops leaves all of them.
+pub(crate) fn keeps_made(app: &App, hold: &Hold) -> bool {
+    !hold.job.probe
+        && !app.stop.is_cancelled()
+        && !hold.lost.is_cancelled()
+        && (app.permits.available_permits() > 0 || app.live_workers.load(Ordering::Relaxed) < 2)
+}
+
 /// Brings them to Redis until every sender is gone.
 pub(crate) async fn run(
     app: Arc<App>,

@@ -50,5 +50,6 @@ mod settle;
 mod snapshot;
 mod spending;
 mod submit;
+mod submitted;
 mod sweep;
 mod together;

@@ -21,6 +21,7 @@ use crate::hold::{Hold, Made};
 use crate::outcome::Outcome;
 use crate::steps::journaled;
 use crate::traces::StepTrace;
+use crate::unhurried::keeps_made;
 
 /// Submits one job. Once the intent is written it isn't cancelled, whoever wants to stop.
 pub(crate) async fn submit(app: &App, hold: &Hold, target: &Target, trace: &mut StepTrace<'_>) -> Outcome {
@@ -156,9 +157,7 @@ async fn record(app: &App, hold: &Hold, accepted: &Accepted<'_>) -> Outcome {
     if let Some(request_id) = &accepted.answer.request_id {
         fields.push(("submit_request_id", request_id.clone()));
     }
-    // Whoever tries out a paused account leaves its looks to the schedule, which knows whether it is open; a worker that stops
-    // leaves all of them.
-    let keeps = !job.probe && !app.stop.is_cancelled() && !hold.lost.is_cancelled() && app.keeps_new();
+    let keeps = keeps_made(app, hold);
     if keeps {
         hold.records();
     }
