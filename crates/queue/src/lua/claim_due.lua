@@ -37,7 +37,7 @@ for i = 1, #due, 2 do
   elseif r.state == 'generating' or r.state == 'exporting' or r.state == 'timed_out' then
     -- Of an account that isn't ours nothing is asked: whether its keys are sound is for others to say.
     local later, probe
-    if not foreign[r.account] then later, probe = closed(r.account) end
+    if not foreign[r.account] then later, probe = closed_for_look(r.account) end
     if foreign[r.account] then
       -- Its own workers have a second for it; only then it makes room for what stands behind it.
       moves = tonumber(due[i + 1]) + 1000 <= now

@@ -6,7 +6,7 @@ local function unsound(account)
   sound[account] = false
   event('', '', '', worker, 'account ' .. account .. ' set aside for a minute: a key of it is of another type')
 end
--- All of its keys: what goes back in line, or leaves it, needs them. A look needs the first alone, which closed() reads.
+-- All of its keys: what goes back in line, or leaves it, needs them. A look needs the first alone, which closed_for_look() reads.
 local function usable(account)
   if sound[account] == nil then
     for name, wanted in pairs({ account = 'hash', pending = 'zset', budget = 'zset' }) do
@@ -33,4 +33,16 @@ local function closed(account)
   if not a.paused then return nil, false end
   if a.probe_until > now then return math.min(a.probe_until, now + 1000), false end
   return nil, true
+end
+
+-- The same for a look, which needs no budget. Nearly all accounts are open, and two fields say so.
+local open = {}
+local function closed_for_look(account)
+  if open[account] then return nil, false end
+  if gates[account] == nil then
+    local a = redis.pcall('HMGET', account_key(account), 'paused_until', 'pause_reason')
+    open[account] = not a.err and (a[1] or '') == '' and (a[2] or '') == ''
+    if open[account] then return nil, false end
+  end
+  return closed(account)
 end
