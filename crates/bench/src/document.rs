@@ -94,14 +94,15 @@ mod tests {
     use crate::figures::summarise;
 
     #[test]
-    fn medians_stand_with_their_spread_and_targets_with_their_verdict() {
+    fn medians_stand_with_their_spread_and_targets_with_their_verdict_and_least() {
         let round = |poll| {
             Case::new("lifecycle", "2,000 in flight at 1 s")
                 .with("worker_poll", poll)
                 .with("early", 0.0)
         };
+        let bare = Case::new("http", "2,000 in flight at 1 s").with("bare_get", 48.04);
         let text = render(
-            &summarise(&[round(70.0), round(40.0), round(60.0)]),
+            &summarise(&[round(70.0), round(40.0), round(60.0), bare]),
             &[("machine", "m".to_owned())],
         );
         assert!(
@@ -109,7 +110,9 @@ mod tests {
             "{text}"
         );
         assert!(
-            text.contains("| worker CPU a poll, 2,000 at 1 s | at most 50.0 µs | 60.0 µs | **missed** |"),
+            text.contains(
+                "| worker CPU a poll, 2,000 at 1 s | at most 50.0 µs | 60.0 µs | **missed** | 48.0 µs |"
+            ),
             "{text}"
         );
         assert!(text.contains("| too early | 0 |"), "{text}");

@@ -68,8 +68,9 @@ pub(super) async fn run(options: &Options) -> Result<Vec<Case>, String> {
         (Some(small), Some(large)) if small > 0.0 => large / small,
         _ => 0.0,
     };
-    let growth = growth("redis_cycle");
-    large.add("growth", growth);
+    let (of_all, of_commands) = (growth("redis_cycle"), growth("commands_cycle"));
+    large.add("growth", of_all);
+    large.add("commands_growth", of_commands);
     cases.push(told(kept(options).await?));
     Ok(cases)
 }
@@ -113,10 +114,12 @@ async fn one(options: &Options, jobs: usize, accounts: usize) -> Result<Case, St
 }
 
 fn measured(name: String, cycles: f64, took: f64, (before, after): (&Server, &Server)) -> Case {
+    let commands = after.commands_us_since(before);
     Case::new(NAME, name)
         .with("cycles_second", cycles / took)
         .with("redis_cycle", (after.cpu_us - before.cpu_us) / cycles)
-        .with("commands_cycle", after.commands_us_since(before) / cycles)
+        .with("commands_cycle", commands / cycles)
+        .with("commands_second", 1e6 * cycles / commands.max(0.001))
         .with("calls_cycle", after.calls_since(before) / cycles)
 }
 

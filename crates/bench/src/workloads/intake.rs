@@ -51,6 +51,7 @@ pub(super) async fn run(options: &Options) -> Result<Vec<Case>, String> {
     case.add("redis_entry", after.redis_us(&before) / taken);
     let bare = after.server.commands_us_since(&before.server);
     case.add("commands_entry", bare / taken);
+    case.add("commands_second", 1e6 * taken / bare.max(0.001));
     drop(worker);
     sleep(Duration::from_millis(100)).await;
     single(&rig, &mut case).await?;
@@ -82,11 +83,15 @@ fn xadd<'a>(stream: &'a str, id: &'a str, text: &'a str) -> [&'a str; 9] {
     ]
 }
 
-/// The median round trip of one `enqueue` beside that of one bare XADD of the same fields, on one connection each.
+/// The median round trip of one `enqueue` beside that of one bare XADD of the same fields, on a socket and by the client that
+/// `enqueue` has, on one connection each.
 async fn single(rig: &Rig, case: &mut Case) -> Result<(), String> {
     let producer = rig.producer().await?;
     let mut resp = crate::resp::Resp::connect(rig.redis.port()).await?;
-    let (mut enqueued, mut bare) = (Vec::new(), Vec::new());
+    let said = |error: redis::RedisError| error.to_string();
+    let client = redis::Client::open(rig.redis.url().as_str()).map_err(said)?;
+    let mut client = client.get_multiplexed_async_connection().await.map_err(said)?;
+    let (mut enqueued, mut bare, mut by_client) = (Vec::new(), Vec::new(), Vec::new());
     for turn in 0..TURNS {
         for n in 0..TURN {
             let job = job(1_000_000 + turn * TURN + n, "a00000");
@@ -102,10 +107,23 @@ async fn single(rig: &Rig, case: &mut Case) -> Result<(), String> {
             resp.call(&words).await?;
             bare.push(began.elapsed().as_secs_f64() * 1e6);
         }
+        for n in 0..TURN {
+            let number = 3_000_000 + turn * TURN + n;
+            let (id, text) = (format!("job-{number:07}"), request(number));
+            let words = xadd("gammaq:{main}:inbox", &id, &text);
+            let began = Instant::now();
+            let mut command = redis::cmd(words[0]);
+            command.arg(&words[1..]);
+            command.query_async::<()>(&mut client).await.map_err(said)?;
+            by_client.push(began.elapsed().as_secs_f64() * 1e6);
+        }
     }
-    let (enqueue, xadd) = (Rounds::new(enqueued).median(), Rounds::new(bare).median());
+    let median = |times| Rounds::new(times).median();
+    let (enqueue, xadd, client) = (median(enqueued), median(bare), median(by_client));
     case.add("enqueue_us", enqueue);
     case.add("xadd_us", xadd);
+    case.add("client_us", client);
+    case.add("client_ratio", client / xadd.max(0.001));
     case.add("enqueue_ratio", enqueue / xadd.max(0.001));
     Ok(())
 }

@@ -246,6 +246,8 @@ pub(crate) async fn steady(
         .number(&["STRLEN", "gammaq:{main}:result:job-0000000"])
         .await?;
     case.add("bytes_finished", kept / all - result as f64);
+    let usage = ["MEMORY", "USAGE", "gammaq:{main}:job:job-0000000", "SAMPLES", "0"];
+    case.add("record_finished", rig.resp.number(&usage).await? as f64);
     Ok(case)
 }
 

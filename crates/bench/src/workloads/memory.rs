@@ -17,7 +17,14 @@ pub(super) async fn run(options: &Options) -> Result<Vec<Case>, String> {
         let interval = Duration::from_secs(5);
         let steady = steady(options, redis, jobs, interval, NAME, Gamma::Http).await?;
         let mut case = Case::new(NAME, format!("{}, {name}", steady.name));
-        for figure in ["worker_now", "worker_peak", "bytes_flying", "bytes_finished"] {
+        let figures = [
+            "worker_now",
+            "worker_peak",
+            "bytes_flying",
+            "bytes_finished",
+            "record_finished",
+        ];
+        for figure in figures {
             case.add(figure, steady.get(figure).unwrap_or(0.0));
         }
         cases.push(told(case));
