@@ -47,7 +47,7 @@ impl Target {
 
 const MB: f64 = 1_000_000.0;
 
-const TARGETS: [Target; 30] = [
+const TARGETS: [Target; 32] = [
     target(
         "worker CPU a poll, 2,000 at 1 s",
         "lifecycle",
@@ -171,7 +171,21 @@ const TARGETS: [Target; 30] = [
     )
     .least("cycles", "768 jobs, kept", "commands_second"),
     target(
-        "growth to 1,000,000 jobs, 10,000 accounts",
+        "growth from 1,000 to 1,000,000 jobs",
+        "cycles",
+        "1,000,000 jobs, 1 account",
+        "growth_jobs",
+        AtMost(1.5),
+    ),
+    target(
+        "growth from 1 to 10,000 accounts",
+        "cycles",
+        "1,000,000 jobs, 10,000",
+        "growth_accounts",
+        AtMost(1.5),
+    ),
+    target(
+        "growth of both at once",
         "cycles",
         "1,000,000 jobs, 10,000",
         "growth",

@@ -56,6 +56,8 @@ pub(crate) fn of(figure: &str) -> Words {
         "cycles_second" => ("cycles a second", 1.0, 0),
         "redis_cycle" => ("Redis CPU a cycle, µs", 1.0, 1),
         "calls_cycle" => ("Redis commands a cycle", 1.0, 1),
+        "growth_jobs" => ("growth from 1,000 to 1,000,000 jobs", 1.0, 2),
+        "growth_accounts" => ("growth from 1 to 10,000 accounts", 1.0, 2),
         "growth" => ("growth against the first row", 1.0, 2),
         "calls_second" => ("calls a second", 1.0, 1),
         "inner_second" => ("commands within scripts a second", 1.0, 1),

@@ -60,19 +60,23 @@ pub(super) async fn run(options: &Options) -> Result<Vec<Case>, String> {
             one(options, options.scaled(jobs).max(STEP), accounts).await?,
         ));
     }
-    let [small, .., large] = cases.as_mut_slice() else {
+    let [one, _, many, accounts] = cases.as_mut_slice() else {
         return Err("no cases".to_owned());
     };
-    // Processor time, which neighbours on the machine disturb less than the clock's.
-    let growth = |figure| match (small.get(figure), large.get(figure)) {
-        (Some(small), Some(large)) if small > 0.0 => large / small,
-        _ => 0.0,
-    };
-    let (of_all, of_commands) = (growth("redis_cycle"), growth("commands_cycle"));
-    large.add("growth", of_all);
-    large.add("commands_growth", of_commands);
+    many.add("growth_jobs", growth("redis_cycle", one, many));
+    accounts.add("growth_accounts", growth("redis_cycle", many, accounts));
+    accounts.add("growth", growth("redis_cycle", one, accounts));
+    accounts.add("commands_growth", growth("commands_cycle", one, accounts));
     cases.push(told(kept(options).await?));
     Ok(cases)
+}
+
+/// Of processor time, which neighbours on the machine disturb less than the clock's.
+fn growth(figure: &str, small: &Case, large: &Case) -> f64 {
+    match (small.get(figure), large.get(figure)) {
+        (Some(small), Some(large)) if small > 0.0 => large / small,
+        _ => 0.0,
+    }
 }
 
 async fn one(options: &Options, jobs: usize, accounts: usize) -> Result<Case, String> {
