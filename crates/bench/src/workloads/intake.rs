@@ -88,9 +88,7 @@ fn xadd<'a>(stream: &'a str, id: &'a str, text: &'a str) -> [&'a str; 9] {
 async fn single(rig: &Rig, case: &mut Case) -> Result<(), String> {
     let producer = rig.producer().await?;
     let mut resp = crate::resp::Resp::connect(rig.redis.port()).await?;
-    let said = |error: redis::RedisError| error.to_string();
-    let client = redis::Client::open(rig.redis.url().as_str()).map_err(said)?;
-    let mut client = client.get_multiplexed_async_connection().await.map_err(said)?;
+    let client = rig.queue()?;
     let (mut enqueued, mut bare, mut by_client) = (Vec::new(), Vec::new(), Vec::new());
     for turn in 0..TURNS {
         for n in 0..TURN {
@@ -110,11 +108,13 @@ async fn single(rig: &Rig, case: &mut Case) -> Result<(), String> {
         for n in 0..TURN {
             let number = 3_000_000 + turn * TURN + n;
             let (id, text) = (format!("job-{number:07}"), request(number));
-            let words = xadd("gammaq:{main}:inbox", &id, &text);
+            let fields: [(&str, &[u8]); 3] = [
+                ("request", text.as_bytes()),
+                ("id", id.as_bytes()),
+                ("account", b"a00000"),
+            ];
             let began = Instant::now();
-            let mut command = redis::cmd(words[0]);
-            command.arg(&words[1..]);
-            command.query_async::<()>(&mut client).await.map_err(said)?;
+            client.append(&fields).await.map_err(|error| error.to_string())?;
             by_client.push(began.elapsed().as_secs_f64() * 1e6);
         }
     }
