@@ -1,7 +1,6 @@
 //! Reads the inbox, judges its entries and makes them jobs.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use gammaq_job::entry::{Entry, judge};
@@ -30,24 +29,21 @@ const FORGET_AFTER: Duration = Duration::from_secs(3600);
 /// A read is never dropped half-way: Redis would have given its entries to this worker, and no other would see
 /// them before a lease has passed.
 ///
-/// While Redis makes jobs of the entries of one read, the next ones are read and judged. Where those are here already, nothing is
-/// told of the jobs before Redis has these, too: until then it has nothing to do.
+/// While Redis makes jobs of the entries of one read, the next ones are read and judged.
 pub(crate) async fn run(app: Arc<App>, reader: Queue) {
     let mut count = FIRST_COUNT;
     let mut next_take_over = Instant::now();
     let mut failures = 0_u32;
     let mut again = Again::default();
-    let (mut judged, mut taken) = (Vec::new(), None);
+    let mut judged = Vec::new();
     while !app.stop.is_cancelled() {
         app.pulses.intake.beat();
         if app.halt.is_halted() {
             app.pulses.intake.rest();
-            tell(&app, taken);
             // Entries given to this worker would wait out a lease before another gets them.
             return app.stop.cancelled().await;
         }
         let take_over = Instant::now() >= next_take_over;
-        let is_read = AtomicBool::new(false);
         let read = async {
             if take_over {
                 take_over_entries(&app).await?;
@@ -60,20 +56,10 @@ pub(crate) async fn run(app: Arc<App>, reader: Queue) {
                 next_count(count, &entries),
                 entries.last().map(|it| it.id.clone()),
             );
-            is_read.store(true, Ordering::Relaxed);
             Ok((next, last, judge_all(&app, entries)))
         };
-        let accepting = async {
-            let accepted = accept_all(&app, std::mem::take(&mut judged)).await;
-            if is_read.load(Ordering::Relaxed) {
-                return accepted;
-            }
-            tell(&app, accepted);
-            None
-        };
-        // In this order: both calls are sent first.
-        let (read, accepted, ()) = tokio::join!(biased; read, accepting, async { tell(&app, taken) });
-        taken = accepted;
+        let accepting = accept_all(&app, std::mem::take(&mut judged));
+        let (read, ()) = tokio::join!(biased; read, accepting);
         if take_over && read.is_ok() {
             next_take_over = Instant::now() + app.lease / 2;
         }
@@ -88,7 +74,6 @@ pub(crate) async fn run(app: Arc<App>, reader: Queue) {
             Err(error) => {
                 again.begin();
                 count = FIRST_COUNT;
-                tell(&app, taken.take());
                 failures = failures.saturating_add(1);
                 if failures.is_power_of_two() {
                     tracing::warn!(%error, failures, "intake waits for Redis");
@@ -104,8 +89,7 @@ pub(crate) async fn run(app: Arc<App>, reader: Queue) {
             }
         }
     }
-    tell(&app, taken);
-    tell(&app, accept_all(&app, judged).await);
+    accept_all(&app, judged).await;
     app.pulses.intake.rest();
 }
 
@@ -190,7 +174,7 @@ async fn take_over_entries(app: &App) -> Result<(), Error> {
                 entries = entries.len(),
                 "took over entries of the inbox that another worker left"
             );
-            tell(app, accept_all(app, judge_all(app, entries)).await);
+            accept_all(app, judge_all(app, entries)).await;
         }
         if next == "0-0" || next.is_empty() || app.stop.is_cancelled() {
             break;
@@ -237,48 +221,33 @@ fn judge_all(app: &App, entries: Vec<InboxEntry>) -> Vec<Batch> {
     batches
 }
 
-/// Entries that Redis answered about, and what became of them: still to be told of.
-type Taken = (Batch, Vec<Accepted>);
-
-/// Answers the last of them; the others are told of, since the next ones may wait long.
-async fn accept_all(app: &App, batches: Vec<Batch>) -> Option<Taken> {
-    let mut taken = None;
+async fn accept_all(app: &App, batches: Vec<Batch>) {
     for batch in batches {
-        tell(app, taken.take());
-        taken = accept_items(app, batch).await;
+        accept_items(app, batch).await;
     }
-    taken
 }
 
 /// Tries at least once, and again until Redis has them or the worker is to stop.
-async fn accept_items(app: &App, batch: Batch) -> Option<Taken> {
+async fn accept_items(app: &App, batch: Batch) {
     if batch.items.is_empty() {
-        return None;
+        return;
     }
     let mut wait = Duration::from_millis(50);
     loop {
         app.pulses.intake.beat();
         match app.queue.accept_jobs(&app.worker, &batch.items).await {
-            Ok(outcomes) if outcomes.contains(&Accepted::Reset) => {
-                app.halt.halt();
-                return None;
-            }
+            Ok(outcomes) if outcomes.contains(&Accepted::Reset) => return app.halt.halt(),
             Ok(outcomes) => {
+                report(app, batch, &outcomes);
                 app.schedule.at_most(Instant::now());
-                return Some((batch, outcomes));
+                return;
             }
-            Err(error @ Error::NewerSchema { .. }) => {
-                app.end(error);
-                return None;
-            }
-            Err(error) if !error.is_temporary() => {
-                accept_singly(app, batch, &error).await;
-                return None;
-            }
+            Err(error @ Error::NewerSchema { .. }) => return app.end(error),
+            Err(error) if !error.is_temporary() => return accept_singly(app, batch, &error).await,
             Err(error) => {
                 tracing::warn!(%error, entries = batch.items.len(), "accepting entries waits for Redis");
                 if app.stop.is_cancelled() {
-                    return None;
+                    return;
                 }
                 tokio::time::sleep(wait).await;
                 wait = (wait * 2).min(Duration::from_secs(1));
@@ -299,15 +268,12 @@ async fn accept_singly(app: &App, mut batch: Batch, error: &Error) {
             items: vec![item],
             spans: vec![span],
         };
-        tell(app, Box::pin(accept_items(app, single)).await);
+        Box::pin(accept_items(app, single)).await;
     }
 }
 
-fn tell(app: &App, taken: Option<Taken>) {
-    let Some((batch, outcomes)) = taken else {
-        return;
-    };
-    for ((item, span), outcome) in batch.items.iter().zip(batch.spans).zip(&outcomes) {
+fn report(app: &App, batch: Batch, outcomes: &[Accepted]) {
+    for ((item, span), outcome) in batch.items.iter().zip(batch.spans).zip(outcomes) {
         let job = item.judged.job();
         span.end(job, *outcome);
         match outcome {
